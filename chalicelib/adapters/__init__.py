@@ -1,0 +1,1 @@
+"""What we call: each module is one port made real with one library."""

@@ -1,0 +1,126 @@
+"""The composition root: adapters are built once a container, at the first call that needs them."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.adapters.provider import HttpProvider
+from chalicelib.adapters.repository import DynamoRepository
+from chalicelib.adapters.sealer import KmsSealer
+from chalicelib.adapters.secrets import SecretsManagerSecrets
+from chalicelib.config import Settings, SettingsError
+from chalicelib.domain.errors import ServiceUnavailableError
+from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_local_dev_key
+from chalicelib.services.breaker import CachedBreaker
+from chalicelib.services.verify import Policy, Tools
+
+# Short, and few: the time that a caller waits is better spent on its second try.
+_AWS = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=50,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Everything that an entrypoint hands to a use case."""
+
+    tools: Tools
+    policy: Policy
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """The time, aware."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def build(settings: Settings) -> Container:
+    """Adapters for the settings; reaches nothing yet."""
+    session, clock = boto3.Session(), SystemClock()
+    secrets = SecretsManagerSecrets(
+        session.client("secretsmanager", config=_AWS),
+        settings.secret_id,
+        clock,
+        check=_refuse_local_key if settings.live else None,
+    )
+    repository = DynamoRepository(
+        session.client("dynamodb", config=_AWS),
+        settings.table_name,
+        clock,
+        record_days=settings.record_days,
+        person_days=settings.person_days,
+    )
+    tools = Tools(
+        repository=repository,
+        provider=HttpProvider(settings.upstream_url),
+        secrets=secrets,
+        sealer=KmsSealer(session.client("kms", config=_AWS), settings.kms_key_id),
+        breaker=CachedBreaker(repository, clock),
+        clock=clock,
+    )
+    return Container(tools, policy_of(settings))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The settings that a verification obeys."""
+    return Policy(
+        deadline=settings.deadline_seconds,
+        duplicate_wait=settings.duplicate_wait_seconds,
+        lease=timedelta(seconds=settings.lease_seconds),
+        check_character=settings.enforce_check_digit,
+        live=settings.live,
+        keep_person=settings.person_days > 0,
+        billed=settings.billed_codes,
+    )
+
+
+def _refuse_local_key(secret: Secret) -> None:
+    if has_local_dev_key(secret):
+        raise SecretError(
+            f"clients: the key {LOCAL_DEV_KEY} is known to everybody and must not guard the paid "
+            "upstream"
+        )
+
+
+_lock = threading.Lock()
+_container: Container | None = None
+
+
+def container() -> Container:
+    """The one of this process; raises ServiceUnavailableError, and logs why, if it can't be built."""
+    global _container  # noqa: PLW0603  # one composition root a process is the point
+    with _lock:
+        if _container is None:
+            try:
+                _container = build(Settings.from_env())
+            except SettingsError as exc:
+                logging.getLogger("eryaosu").error("setting %s", exc)  # noqa: TRY400
+                raise ServiceUnavailableError(
+                    "A setting of the service is missing or broken; its log names it."
+                ) from exc
+        return _container
+
+
+def override(replacement: Container | None) -> None:
+    """Put another one in place, in tests; None builds anew at the next call."""
+    global _container  # noqa: PLW0603  # as above
+    with _lock:
+        _container = replacement

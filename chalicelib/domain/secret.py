@@ -1,0 +1,180 @@
+"""The secret: the AppCode, our two keys and the clients, read strictly from its JSON.
+
+    {"appcode": "…", "id_key": "…", "hash_key": "…",
+     "clients": [{"name": "shop", "key_sha256": ["<64 hex>"], "scopes": ["verify", "read"],
+                  "max_age_seconds": 600}]}
+
+``id_key`` makes ids and fingerprints and is created once; ``hash_key`` makes subjects and may
+rotate. A client has one or two hashes of keys, so that a key can be rotated. Errors name the
+field and never show a value.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+SCOPES = ("verify", "read", "admin")
+LOCAL_DEV_KEY = "local-dev-key"
+MAX_AGE_LIMIT = 30 * 86_400
+
+_APPCODE = re.compile(r"[!-~]{1,128}")
+_CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MIN_KEY = 32
+
+
+class SecretError(ValueError):
+    """The secret cannot be used; the text names the field and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Someone who may call us; ``name`` is permanent, since ids and subjects depend on it."""
+
+    name: str
+    key_sha256: tuple[str, ...] = field(repr=False)
+    scopes: frozenset[str]
+    max_age_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Everything that must not be known; its ``repr`` shows nothing of it."""
+
+    appcode: str = field(repr=False)
+    id_key: bytes = field(repr=False)
+    hash_key: bytes = field(repr=False)
+    clients: tuple[Client, ...]
+
+    @property
+    def appcode_mark(self) -> str:
+        """Tells two AppCodes apart without showing either."""
+        return _hmac(self.id_key, "appcode", self.appcode).hexdigest()[:16]
+
+    def client_of(self, key: str) -> Client | None:
+        """The client that holds this key, compared in constant time."""
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        found = None
+        for client in self.clients:
+            for known in client.key_sha256:
+                if hmac.compare_digest(digest, known):
+                    found = client
+        return found
+
+    def verification_id(self, client: str, idempotency_key: str) -> str:
+        """The id that a client's Idempotency-Key always leads to."""
+        return id_from(_hmac(self.id_key, "id", client, idempotency_key).digest())
+
+    def fingerprint(self, *payload: object) -> str:
+        """Tells two payloads under one key apart."""
+        return _hmac(self.id_key, "fingerprint", *payload).hexdigest()
+
+    def subject(self, client: str, name: str, id_number: str) -> str:
+        """The keyed hash of a person, apart for each client."""
+        return _hmac(self.hash_key, "subject", client, name, id_number).hexdigest()
+
+
+def _hmac(key: bytes, *parts: object) -> "hmac.HMAC":
+    # JSON keeps ("a", "bc") and ("ab", "c") apart; ensure_ascii takes lone surrogates as well.
+    return hmac.new(key, json.dumps(parts).encode("ascii"), hashlib.sha256)
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def id_from(digest: bytes) -> str:
+    """``vrf_`` and 26 characters (130 bits, Crockford's base 32) of at least 17 bytes.
+
+    >>> id_from(bytes(17))
+    'vrf_00000000000000000000000000'
+    """
+    number = int.from_bytes(digest[:17], "big") >> 6
+    return "vrf_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def parse(text: str) -> Secret:
+    """Read the secret's JSON; raises SecretError."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise SecretError("the secret is not JSON") from None
+    fields = _object(value, "secret", ("appcode", "id_key", "hash_key", "clients"))
+    clients = fields["clients"]
+    if not isinstance(clients, list) or not clients:
+        raise SecretError("clients: must be a list with at least one client")
+    parsed = tuple(_client(item, f"clients[{n}]") for n, item in enumerate(clients))
+    _unique([client.name for client in parsed], "clients: two have the same name")
+    _unique(
+        [digest for client in parsed for digest in client.key_sha256],
+        "clients: the same key_sha256 stands twice",
+    )
+    return Secret(
+        appcode=_appcode(fields["appcode"]),
+        id_key=_key(fields["id_key"], "id_key"),
+        hash_key=_key(fields["hash_key"], "hash_key"),
+        clients=parsed,
+    )
+
+
+def _object(
+    value: object, where: str, required: Sequence[str], optional: Sequence[str] = ()
+) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise SecretError(f"{where}: must be a JSON object")
+    allowed = (*required, *optional)
+    prefix = "" if where == "secret" else f"{where}."
+    for name in required:
+        if name not in value:
+            raise SecretError(f"{prefix}{name}: is missing")
+    for name in value:
+        if name not in allowed:
+            raise SecretError(f"{where}: has an unknown field; allowed are {', '.join(allowed)}")
+    return value
+
+
+def _appcode(value: object) -> str:
+    if not isinstance(value, str) or not _APPCODE.fullmatch(value):
+        raise SecretError("appcode: must be the AppCode of the seller's console, without blanks")
+    return value
+
+
+def _key(value: object, name: str) -> bytes:
+    if not isinstance(value, str) or len(value) < _MIN_KEY or not value.isascii():
+        raise SecretError(f"{name}: must be at least {_MIN_KEY} ASCII characters, random")
+    return value.encode("ascii")
+
+
+def _client(value: object, where: str) -> Client:
+    fields = _object(value, where, ("name", "key_sha256", "scopes"), ("max_age_seconds",))
+    name = fields["name"]
+    if not isinstance(name, str) or not _CLIENT_NAME.fullmatch(name):
+        raise SecretError(f"{where}.name: must be 1 to 32 of a-z, 0-9 and -")
+    max_age = fields.get("max_age_seconds")
+    if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= MAX_AGE_LIMIT):
+        raise SecretError(f"{where}.max_age_seconds: must be a number from 0 to {MAX_AGE_LIMIT}")
+    digests = _strings(fields["key_sha256"], f"{where}.key_sha256")
+    if not all(_SHA256.fullmatch(digest) for digest in digests):
+        raise SecretError(f"{where}.key_sha256: each must be 64 hex digits in lower case")
+    scopes = _strings(fields["scopes"], f"{where}.scopes")
+    if not set(scopes) <= set(SCOPES):
+        raise SecretError(f"{where}.scopes: must be some of {', '.join(SCOPES)}")
+    return Client(name, digests, frozenset(scopes), max_age)
+
+
+def _strings(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise SecretError(f"{where}: must be a list of texts, not empty")
+    return tuple(value)
+
+
+def _unique(values: Sequence[str], message: str) -> None:
+    if len(set(values)) != len(values):
+        raise SecretError(message)
+
+
+def has_local_dev_key(secret: Secret) -> bool:
+    """Whether the key that everybody knows is among the clients'."""
+    return secret.client_of(LOCAL_DEV_KEY) is not None

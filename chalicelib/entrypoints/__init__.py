@@ -1,0 +1,1 @@
+"""What calls us: decode, call one use case, encode."""

@@ -1,0 +1,168 @@
+"""Reading a request and answering it: what every view shares."""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qsl
+
+from chalice.app import Request, Response
+
+from chalicelib import bootstrap
+from chalicelib.bootstrap import Container
+from chalicelib.domain.errors import (
+    MalformedRequestError,
+    PayloadTooLargeError,
+    ServiceError,
+    ServiceUnavailableError,
+    UnauthenticatedError,
+    UnexpectedError,
+    UnsupportedMediaTypeError,
+)
+from chalicelib.domain.secret import Client
+from chalicelib.domain.verification import CHINA
+from chalicelib.entrypoints import errors
+from chalicelib.entrypoints.schemas import Fields
+from chalicelib.services import access
+from chalicelib.services.ports import PortError
+
+MAX_BODY = 64 * 1024
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request and what its view needs."""
+
+    request: Request
+    container: Container
+    client: Client
+
+    @property
+    def today(self) -> date:
+        """The day in UTC+8, by which everything is counted."""
+        return self.container.tools.clock.now().astimezone(CHINA).date()
+
+
+def answering(
+    current: Callable[[], Request], *scopes: str, paid: bool = False
+) -> Callable[[Callable[..., object]], Callable[..., Response]]:
+    """A view that takes a ``Call`` and returns JSON; its errors become problem details.
+
+    ``scopes``: any one of them opens the view. ``paid``: a fault of ours leaves the outcome
+    unknown, since a call may have been under way.
+    """
+
+    def decorate(view: Callable[..., object]) -> Callable[..., Response]:
+        @functools.wraps(view)
+        def wrapped(**arguments: str) -> Response:
+            try:
+                request, container = current(), bootstrap.container()
+                client = access.authenticate(
+                    bearer(request), scopes=scopes, secrets=container.tools.secrets
+                )
+                answer = view(Call(request, container, client), **arguments)
+                return answer if isinstance(answer, Response) else as_json(answer)
+            except ServiceError as exc:
+                return errors.respond(exc)
+            except PortError:
+                return errors.respond(
+                    ServiceUnavailableError("A part of the service is out of reach; try again.")
+                )
+            except Exception as exc:  # noqa: BLE001  # nothing may become an unhandled 500
+                errors.log_unexpected(exc)
+                return errors.respond(unexpected(paid=paid))
+
+        return wrapped
+
+    return decorate
+
+
+def unexpected(*, paid: bool) -> ServiceError:
+    """What a caller is told about a fault of ours."""
+    if paid:
+        return UnexpectedError(
+            "The service failed while the call may have been under way. Post again with the same "
+            "Idempotency-Key: it is never paid twice."
+        )
+    return ServiceUnavailableError("The service failed; nothing was sent to the upstream.")
+
+
+def as_json(value: object, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(
+        body=errors.dumps(value), status_code=status, headers={"Content-Type": JSON}
+    )
+
+
+def bearer(request: Request) -> str | None:
+    """The key of ``Authorization: Bearer <key>``."""
+    return credentials(request, "bearer")
+
+
+def credentials(request: Request, scheme: str) -> str | None:
+    """What stands behind the scheme in ``Authorization``; raises UnauthenticatedError."""
+    header = request.headers.get("authorization")
+    if not header:
+        return None
+    given, _, value = header.strip().partition(" ")
+    if given.lower() != scheme:
+        raise UnauthenticatedError(f"Authorization: must be {scheme.title()}, a blank and a key.")
+    return str(value.strip())
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key, None if there is none; raises MalformedRequestError."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise MalformedRequestError(
+            "Idempotency-Key: must be 1 to 255 printable ASCII characters."
+        )
+    return str(key)
+
+
+def json_body(request: Request, fields: Fields) -> dict[str, Any]:
+    """The body's members, checked; raises RequestError."""
+    raw = _body(request, JSON)
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedRequestError("The body is not JSON in UTF-8.") from None
+    return fields.read(value)
+
+
+def form_body(request: Request) -> Mapping[str, str]:
+    """The fields of an urlencoded body, the last of a name counts; raises RequestError."""
+    raw = _body(request, FORM)
+    try:
+        pairs = parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=20
+        )
+    except ValueError:
+        raise MalformedRequestError("The body is not urlencoded UTF-8.") from None
+    return dict(pairs)
+
+
+def _body(request: Request, media_type: str) -> bytes:
+    raw = request.raw_body
+    raw = raw.encode() if isinstance(raw, str) else raw
+    if len(raw) > MAX_BODY:
+        raise PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type:
+        raise UnsupportedMediaTypeError(f"Content-Type: must be {media_type}.")
+    return raw
+
+
+def query(request: Request, fields: Fields) -> dict[str, Any]:
+    """The query's parameters, checked; raises MalformedRequestError."""
+    given = request.query_params
+    return fields.read({} if given is None else {name: given[name] for name in given})

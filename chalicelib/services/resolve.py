@@ -1,0 +1,63 @@
+"""Settling an unknown, and erasing a person."""
+
+from chalicelib.domain import verification as rules
+from chalicelib.domain.codes import Billed
+from chalicelib.domain.secret import Client
+from chalicelib.domain.verification import Action, Verification
+from chalicelib.services import lookup
+from chalicelib.services.ports import (
+    Clock,
+    ConflictError,
+    Hold,
+    HoldConflictError,
+    Repository,
+)
+from chalicelib.services.store import store
+
+
+def resolve(
+    verification_id: str,
+    *,
+    billed: Billed,
+    action: Action,
+    client: Client,
+    repository: Repository,
+    clock: Clock,
+) -> Verification:
+    """A human's word on an unknown; raises NotFoundError, NotUnknownError, ErasedError."""
+    while True:
+        found = lookup.get(verification_id, client=client, repository=repository, clock=clock)
+        after = rules.resolve(found, billed=billed, action=action, now=clock.now())
+        try:
+            return store(repository, after, found)
+        except ConflictError:
+            continue  # a late answer came in between; look again
+
+
+def erase(verification_id: str, *, client: Client, repository: Repository, clock: Clock) -> None:
+    """Erase the person; harmless to repeat.
+
+    Raises NotFoundError, VerificationInProgressError.
+    """
+    while True:
+        found = lookup.get(verification_id, client=client, repository=repository, clock=clock)
+        if found.erased:
+            return
+        try:
+            store(
+                repository,
+                rules.erase(found),
+                found,
+                person=b"",
+                release=_own_hold(found, repository),
+            )
+        except (ConflictError, HoldConflictError):
+            continue
+        return
+
+
+def _own_hold(verification: Verification, repository: Repository) -> Hold | None:
+    if verification.subject is None:
+        return None
+    hold = repository.holder(verification.subject)
+    return hold if hold.holder_id == verification.id else None

@@ -1,0 +1,374 @@
+"""The main use case: ask one question, pay for it at most once, never lose it silently.
+
+In order: read the id (replay, or wait for whoever is asking) → pre-check → test identity →
+reuse → breaker → time left → claim → ask → write the end. What is refused before the claim is
+not stored and does not bind the Idempotency-Key. The claim is a conditional write, so it means
+"the call may now be happening"; from then on only an answer, the lease or a human ends it.
+"""
+
+import secrets as randomness
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from chalicelib.domain import codes, person_name, resident_id
+from chalicelib.domain import verification as rules
+from chalicelib.domain.codes import Billed
+from chalicelib.domain.errors import (
+    BreakerOpenError,
+    ErasedError,
+    IdempotencyKeyReusedError,
+    ServiceUnavailableError,
+    TestIdentityError,
+    VerificationEndedError,
+    VerificationInProgressError,
+)
+from chalicelib.domain.secret import Client, Secret, id_from
+from chalicelib.domain.verification import (
+    CHINA,
+    Answer,
+    DerivedFields,
+    Person,
+    Status,
+    Verification,
+    VerificationRequest,
+)
+from chalicelib.services import person as persons
+from chalicelib.services.breaker import CachedBreaker
+from chalicelib.services.expiry import settle_lease
+from chalicelib.services.ports import (
+    Clock,
+    ConflictError,
+    ContendedError,
+    Hold,
+    HoldConflictError,
+    PortError,
+    Provider,
+    Repository,
+    Sealer,
+    Secrets,
+    UnavailableError,
+    Write,
+)
+from chalicelib.services.store import store
+
+CLAIM_MAX_AGE = timedelta(seconds=3)
+"""A process that was paused longer after its claim must not send: someone may have resolved it."""
+
+MIN_CALL_SECONDS = 3.0
+"""Less time than this is not worth a claim."""
+
+_SEND_TRIES = 3
+_END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that a verification obeys; seconds unless a type says otherwise."""
+
+    deadline: float = 20.0
+    duplicate_wait: float = 10.0
+    lease: timedelta = timedelta(seconds=90)
+    check_character: bool = True
+    live: bool = False
+    keep_person: bool = True
+    billed: Mapping[str, Billed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A completed verification, and the derived fields while they are kept."""
+
+    verification: Verification
+    person: DerivedFields | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The ports of a verification, built once a container."""
+
+    repository: Repository
+    provider: Provider
+    secrets: Secrets
+    sealer: Sealer
+    breaker: CachedBreaker
+    clock: Clock
+    new_token: Callable[[], str] = lambda: randomness.token_hex(16)
+    jitter: Callable[[], float] = lambda: randomness.randbelow(1000) / 1000
+
+
+def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy: Policy) -> Result:
+    """The answer to one question.
+
+    Raises the refusals of ``domain.errors``: RequestError and BreakerOpenError before anything
+    was claimed, VerificationEndedError for an end without an outcome, VerificationInProgressError
+    while somebody else asks the same, ServiceUnavailableError when the table, key or secret is
+    out of reach before anything was sent.
+    """
+    run = _Run(request, client, tools, policy, started=tools.clock.monotonic())
+    try:
+        return run.answer()
+    except UnavailableError as exc:
+        raise ServiceUnavailableError(
+            "A part of the service is out of reach. Nothing was sent; post again with the same "
+            "Idempotency-Key."
+        ) from exc
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of ``verify``, step by step."""
+
+    request: VerificationRequest
+    client: Client
+    tools: Tools
+    policy: Policy
+    started: float
+
+    def answer(self) -> Result:
+        secret = self.tools.secrets.current()
+        draft = self._draft(secret)
+        while True:
+            standing = self._standing(draft)
+            if standing is not None and standing.status is Status.COMPLETED:
+                return self._replayed(standing)
+            person, warnings = self._checked()
+            asked = self._about(standing or draft, person, warnings, secret)
+            try:
+                hold = self._hold(asked)
+                source = self._reusable(hold)
+                if source is not None:
+                    return self._reused(asked, standing, source)
+                claimed = self._claimed(asked, standing, hold, secret)
+            except (ConflictError, HoldConflictError, ContendedError):
+                # Somebody moved first: look again at what stands there now.
+                self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
+                self._refuse_if_late()
+            else:
+                return self._asked(claimed, person, secret)
+
+    def _draft(self, secret: Secret) -> Verification:
+        request, key = self.request, self.request.idempotency_key
+        return Verification(
+            id=id_from(randomness.token_bytes(17))
+            if key is None
+            else secret.verification_id(self.client.name, key),
+            client=self.client.name,
+            created_at=self.tools.clock.now(),
+            status=Status.IN_PROGRESS,
+            revision=0,
+            fingerprint=None
+            if key is None
+            else secret.fingerprint(
+                request.name, request.id_number, request.reference, request.max_age_seconds
+            ),
+            reference=request.reference,
+        )
+
+    def _standing(self, draft: Verification) -> Verification | None:
+        """What stands under the id already: nothing, a result, or a failure to try again."""
+        if draft.fingerprint is None:
+            return None
+        found = self._when_ended(self.tools.repository.get(draft.id))
+        if found is None:
+            return None
+        if found.erased:
+            raise ErasedError(
+                "The person of this verification was erased; use a new Idempotency-Key to ask "
+                "again.",
+                verification_id=found.id,
+            )
+        if found.fingerprint != draft.fingerprint:
+            raise IdempotencyKeyReusedError(
+                "This Idempotency-Key came before with another payload; use a new key for a new "
+                "question.",
+                verification_id=found.id,
+            )
+        if found.status is Status.COMPLETED or (found.status is Status.FAILED and found.retryable):
+            return found
+        raise VerificationEndedError(found)
+
+    def _when_ended(self, found: Verification | None) -> Verification | None:
+        """Wait for a call under way, no longer than a duplicate may."""
+        clock, repository = self.tools.clock, self.tools.repository
+        pause = 0.05
+        while found is not None:
+            found = settle_lease(found, repository=repository, clock=clock)
+            if found is None or found.status is not Status.IN_PROGRESS:
+                return found
+            if clock.monotonic() + pause - self.started > self.policy.duplicate_wait:
+                raise VerificationInProgressError(
+                    "The same question is being asked right now; post again with the same "
+                    "Idempotency-Key.",
+                    verification_id=found.id,
+                )
+            clock.sleep(pause)
+            pause = min(pause * 1.6, 1.0)
+            found = repository.get(found.id)
+        return None
+
+    def _replayed(self, found: Verification) -> Result:
+        return Result(found, persons.kept(found, self.tools.repository, self.tools.sealer))
+
+    def _checked(self) -> tuple[Person, tuple[str, ...]]:
+        """The pre-check, which saves paid calls: number first, for it says what a name may be."""
+        today = self.tools.clock.now().astimezone(CHINA).date()
+        number = resident_id.validate(
+            self.request.id_number, today=today, check_character=self.policy.check_character
+        )
+        name = person_name.validate(self.request.name, latin=resident_id.allows_latin_name(number))
+        if self.policy.live and resident_id.is_test_identity(number):
+            raise TestIdentityError(
+                "id_number: this is a test identity, which the real upstream would charge for."
+            )
+        warnings = (*resident_id.warnings(number, today=today), *person_name.warnings(name))
+        return Person(name, number), warnings
+
+    def _about(
+        self, base: Verification, person: Person, warnings: tuple[str, ...], secret: Secret
+    ) -> Verification:
+        return replace(
+            base,
+            name_masked=person_name.mask(person.name),
+            id_number_masked=resident_id.mask(person.id_number),
+            warnings=warnings,
+            subject=secret.subject(self.client.name, person.name, person.id_number)
+            if self.request.max_age_seconds
+            else None,
+        )
+
+    def _hold(self, asked: Verification) -> Hold | None:
+        """Who answers for the subject once no other call for it is under way."""
+        while asked.subject is not None:
+            hold = self.tools.repository.holder(asked.subject)
+            if hold.holder_id == asked.id or self._when_ended(hold.holder) == hold.holder:
+                return hold
+        return None
+
+    def _reusable(self, hold: Hold | None) -> Verification | None:
+        """The holder, if its outcome may be used again; raises while nobody knows its outcome."""
+        holder = hold.holder if hold else None
+        if holder is None or holder.erased or not self._young_enough(holder):
+            return None
+        if holder.status is Status.UNKNOWN:
+            raise VerificationEndedError(holder)
+        return holder if holder.status is Status.COMPLETED else None
+
+    def _young_enough(self, holder: Verification) -> bool:
+        since = holder.ended_at or holder.attempts[-1].started_at
+        age = self.tools.clock.now() - since
+        return age <= timedelta(seconds=self.request.max_age_seconds)
+
+    def _reused(
+        self, asked: Verification, standing: Verification | None, source: Verification
+    ) -> Result:
+        reused = rules.reuse(asked, source, self.tools.clock.now())
+        self.tools.repository.write(Write(reused, standing))
+        return self._replayed(reused)
+
+    def _claimed(
+        self,
+        asked: Verification,
+        standing: Verification | None,
+        hold: Hold | None,
+        secret: Secret,
+    ) -> Verification:
+        """Own the paid call; raises ConflictError or HoldConflictError if somebody else does."""
+        self._refuse_if_stopped(secret)
+        self._refuse_if_late()
+        claimed = rules.claim(
+            asked,
+            token=self.tools.new_token(),
+            now=self.tools.clock.now(),
+            lease=self.policy.lease,
+        )
+        self.tools.repository.write(Write(claimed, standing, take=hold))
+        return claimed
+
+    def _refuse_if_stopped(self, secret: Secret) -> None:
+        now, breaker = self.tools.clock.now(), self.tools.breaker.current()
+        if breaker.is_open(now, secret.appcode_mark):
+            raise BreakerOpenError(
+                breaker.cause or "",
+                retry_after=None
+                if breaker.until is None
+                else max(1, round((breaker.until - now).total_seconds())),
+            )
+
+    def _refuse_if_late(self) -> None:
+        if self._seconds_left() < MIN_CALL_SECONDS:
+            raise ServiceUnavailableError(
+                "No time is left to make the call within the deadline. Nothing was sent; post "
+                "again with the same Idempotency-Key."
+            )
+
+    def _seconds_left(self) -> float:
+        return self.policy.deadline - (self.tools.clock.monotonic() - self.started)
+
+    def _asked(self, claimed: Verification, person: Person, secret: Secret) -> Result:
+        answer = self._ask(claimed, person, secret)
+        if codes.find(answer.code).problem == "appcode_invalid":
+            answer, secret = self._ask_with_fresh_secret(claimed, person, secret, answer)
+        row = codes.find(answer.code, self.policy.billed)
+        ended = self._ended(claimed, answer, row)
+        self.tools.breaker.note(row, self.tools.clock.now(), secret.appcode_mark)
+        if ended.status is not Status.COMPLETED:
+            raise VerificationEndedError(ended)
+        return Result(ended, answer.person)
+
+    def _ask(self, claimed: Verification, person: Person, secret: Secret) -> Answer:
+        """Send; what certainly was not sent is tried again while the claim is fresh."""
+        answer = Answer(codes.TOO_LATE)
+        for tried in range(_SEND_TRIES):
+            if self.tools.clock.now() - claimed.attempts[-1].started_at > CLAIM_MAX_AGE:
+                break
+            answer = self.tools.provider.ask(person, secret.appcode, self._seconds_left())
+            if answer.code != codes.NOT_SENT:
+                break
+            self.tools.clock.sleep(0.1 * 2**tried * (0.5 + self.tools.jitter()))
+        return answer
+
+    def _ask_with_fresh_secret(
+        self, claimed: Verification, person: Person, secret: Secret, refused: Answer
+    ) -> tuple[Answer, Secret]:
+        """The AppCode may just have been rotated: a refused call is free, so ask once more."""
+        try:
+            fresh = self.tools.secrets.refresh()
+        except UnavailableError:
+            return refused, secret
+        if fresh.appcode == secret.appcode:
+            return refused, secret
+        answer = self._ask(claimed, person, fresh)
+        return (refused, fresh) if answer.code == codes.TOO_LATE else (answer, fresh)
+
+    def _ended(self, claimed: Verification, answer: Answer, row: codes.Row) -> Verification:
+        """Write the end; the caller gets the answer even if nothing can be written."""
+        token, now = claimed.attempts[-1].token, self.tools.clock.now()
+        sealed, extra = self._sealed(claimed, answer)
+        give_up = self.tools.clock.monotonic() + _END_SECONDS
+        before: Verification | None = claimed
+        ended = claimed
+        while before is not None and any(a.token == token for a in before.attempts):
+            ended = rules.record(before, token, answer, row, now)
+            ended = replace(ended, warnings=(*ended.warnings, *extra))
+            try:
+                return store(
+                    self.tools.repository, ended, before, person=None if before.erased else sealed
+                )
+            except ConflictError as conflict:
+                before = conflict.current
+            except PortError:
+                if self.tools.clock.monotonic() >= give_up:
+                    break
+                self.tools.clock.sleep(0.1 + 0.2 * self.tools.jitter())
+        return replace(ended, warnings=(*ended.warnings, "not_recorded"))
+
+    def _sealed(
+        self, claimed: Verification, answer: Answer
+    ) -> tuple[bytes | None, tuple[str, ...]]:
+        if answer.person is None or not self.policy.keep_person:
+            return None, ()
+        try:
+            return persons.seal(answer.person, claimed.id, self.tools.sealer), ()
+        except UnavailableError:
+            return None, ("person_not_kept",)
