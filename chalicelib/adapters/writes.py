@@ -1,0 +1,148 @@
+"""A ``Write`` as DynamoDB's actions: the verification's put first, then what goes with it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+
+from chalicelib.adapters.items import verification_item
+from chalicelib.adapters.keys import hold_key, person_key, usage_key, verification_key
+from chalicelib.adapters.notation import epoch, item_of, marshalled
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import Hold, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+HOLD_TIME = timedelta(days=31)
+"""A day longer than the longest ``max_age_seconds``."""
+
+
+class Condition(TypedDict):
+    """What must hold for an action to happen."""
+
+    ConditionExpression: str
+    ExpressionAttributeNames: NotRequired[dict[str, str]]
+    ExpressionAttributeValues: "dict[str, AttributeValueTypeDef]"
+    ReturnValuesOnConditionCheckFailure: Literal["ALL_OLD"]  # free, and saves the next read
+
+
+def absent(now: datetime) -> Condition:
+    """Nothing stands there, or its time is over: TTL deletes as late as days."""
+    return {
+        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},  # a reserved word
+        "ExpressionAttributeValues": {":now": marshalled(epoch(now))},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def unchanged(seen: Verification | None, now: datetime) -> Condition:
+    """The verification is as it was seen."""
+    return absent(now) if seen is None else _same("revision", seen.revision)
+
+
+def _same(name: str, value: object) -> Condition:
+    return {
+        "ConditionExpression": f"{name} = :seen",
+        "ExpressionAttributeValues": {":seen": marshalled(value)},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the table keeps things, and for how long."""
+
+    table: str
+    record_days: int
+    person_days: int
+    shards: int
+
+    def put(self, write: Write, now: datetime) -> "PutTypeDef":
+        """The verification's own put; a failed condition brings back what stands there."""
+        return {
+            "TableName": self.table,
+            "Item": verification_item(
+                write.after, shards=self.shards, record_days=self.record_days
+            ),
+            **unchanged(write.before, now),
+        }
+
+    def beside(
+        self, write: Write, now: datetime, shard: int
+    ) -> "Iterator[TransactWriteItemTypeDef]":
+        """What has to change with the verification; ``shard`` is the usage's."""
+        yield from self._usage(write, shard)
+        if write.person is not None:
+            yield self._person(write.after.id, write.person, now)
+        if write.take is not None:
+            yield from self._take(write.take, write.after.id, now)
+        if write.release is not None:
+            yield self._release(write.release, write.after.id)
+
+    def _usage(self, write: Write, shard: int) -> "Iterator[TransactWriteItemTypeDef]":
+        """One ADD an item: a transaction takes no item twice."""
+        sums: dict[tuple[date, str], Counter[str]] = {}
+        for change in write.usage:
+            sums.setdefault((change.day, change.client), Counter()).update(change.counters)
+        for (day, client), counters in sums.items():
+            moved = [(name, number) for name, number in counters.items() if number]
+            if not moved:
+                continue
+            yield {
+                "Update": {
+                    "TableName": self.table,
+                    "Key": usage_key(day, f"{client}#{shard}"),
+                    "UpdateExpression": "ADD "
+                    + ", ".join(f"#c{n} :c{n}" for n in range(len(moved))),
+                    "ExpressionAttributeNames": {f"#c{n}": m[0] for n, m in enumerate(moved)},
+                    "ExpressionAttributeValues": {
+                        f":c{n}": marshalled(m[1]) for n, m in enumerate(moved)
+                    },
+                }
+            }
+
+    def _person(
+        self, verification_id: str, sealed: bytes, now: datetime
+    ) -> "TransactWriteItemTypeDef":
+        key = person_key(verification_id)
+        if not sealed:
+            return {"Delete": {"TableName": self.table, "Key": key}}
+        ends = epoch(now + timedelta(days=self.person_days))
+        kept = {**key, **item_of({"sealed": sealed, "ttl": ends})}
+        return {"Put": {"TableName": self.table, "Item": kept}}
+
+    def _take(
+        self, hold: Hold, verification_id: str, now: datetime
+    ) -> "Iterator[TransactWriteItemTypeDef]":
+        mine = item_of({"holder": verification_id, "ttl": epoch(now + HOLD_TIME)})
+        seen = absent(now) if hold.holder_id is None else _same("holder", hold.holder_id)
+        yield {
+            "Put": {
+                "TableName": self.table,
+                "Item": {**hold_key(hold.subject), **mine},
+                **seen,
+            }
+        }
+        if hold.holder_id not in {None, verification_id}:
+            yield {
+                "ConditionCheck": {
+                    "TableName": self.table,
+                    "Key": verification_key(hold.holder_id or ""),
+                    **unchanged(hold.holder, now),
+                }
+            }
+
+    def _release(self, hold: Hold, verification_id: str) -> "TransactWriteItemTypeDef":
+        condition = _same("holder", verification_id)
+        condition["ConditionExpression"] += " OR attribute_not_exists(PK)"
+        return {
+            "Delete": {"TableName": self.table, "Key": hold_key(hold.subject), **condition},
+        }

@@ -1,0 +1,139 @@
+"""Starting and stopping the parts, and what another process needs to talk to them."""
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
+from local_stack.aws import AwsServer
+from local_stack.resources import REGION, create
+from mock_server import Options, create_app
+from mock_server.serving import Server
+
+logger = logging.getLogger("eryaosu.local")
+
+SWEEP_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen on loopback; 0 takes a free one."""
+
+    api: int = 0
+    mock: int = 0
+    aws: int = 0
+
+
+def local_secret() -> str:
+    """A secret of this run: fresh keys, and one client that may do everything."""
+    return json.dumps(
+        {
+            "appcode": secrets.token_hex(16),
+            "id_key": secrets.token_hex(32),
+            "hash_key": secrets.token_hex(32),
+            "clients": [
+                {
+                    "name": "local",
+                    "key_sha256": [hashlib.sha256(LOCAL_DEV_KEY.encode()).hexdigest()],
+                    "scopes": list(SCOPES),
+                }
+            ],
+        }
+    )
+
+
+class Stack:
+    """AWS stand-in, mock upstream, service and schedules in this process, all in memory."""
+
+    def __init__(self, ports: Ports, secret: str) -> None:
+        self._aws = AwsServer(port=ports.aws)
+        self.appcode = parse(secret).appcode
+        self._mock = Server(create_app(Options(appcodes=(self.appcode,))), port=ports.mock)
+        self._secret = secret
+        self._ports = ports
+        self._stop: list[Callable[[], None]] = []
+        self.env: dict[str, str] = {}
+        self.api_url = ""
+
+    @property
+    def mock_url(self) -> str:
+        """The mock upstream's base."""
+        return self._mock.url
+
+    def start(self) -> "Stack":
+        """Start everything; raises OSError for a port that is taken."""
+        for part in (self._aws, self._mock):
+            part.start()
+            self._stop.append(part.stop)
+        names = create(self._aws.url, secret_string=self._secret)
+        self.env = {
+            "AWS_ENDPOINT_URL": self._aws.url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "UPSTREAM_URL": f"{self.mock_url}/idenAuthentication",
+            "SECRET_ID": names.secret_id,
+            "TABLE_NAME": names.table,
+            "KMS_KEY_ID": names.key_id,
+        }
+        # What the deployed function is given; the service reads it when it is first called.
+        os.environ.update(self.env)
+        self._serve()
+        return self
+
+    def _serve(self) -> None:
+        from app import app, sweep
+        from local_stack.gateway import ApiServer
+
+        server = ApiServer(app, port=self._ports.api).start()
+        self._stop.append(server.stop)
+        self.api_url = server.url
+        self._stop.append(_every(SWEEP_SECONDS, sweep))
+
+    def stop(self) -> None:
+        """Stop everything, last started first."""
+        while self._stop:
+            self._stop.pop()()
+
+
+def _every(seconds: float, handler: Callable[[Any, Any], object]) -> Callable[[], None]:
+    """Call a schedule's handler as EventBridge would; the answer ends it."""
+    stopped = threading.Event()
+
+    def tick() -> None:
+        while not stopped.wait(seconds):
+            try:
+                handler(_scheduled_event(), None)
+            except Exception as exc:  # noqa: BLE001  # the next tick is another chance
+                logger.warning("a schedule failed: %s", type(exc).__name__)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        thread.join(timeout=5)
+
+    return stop
+
+
+def _scheduled_event() -> dict[str, object]:
+    return {
+        "version": "0",
+        "id": secrets.token_hex(16),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [f"arn:aws-cn:events:{REGION}:123456789012:rule/sweep"],
+        "detail": {},
+    }

@@ -1,0 +1,48 @@
+"""A stand-in for the vendor of 身份证二要素 and for the API gateway in front of it.
+
+    from mock_server import Options, create_app
+    from mock_server.serving import Server
+
+    with Server(create_app(Options(quota=10))) as upstream:
+        ...  # call upstream.url + "/idenAuthentication", drive upstream.url + "/__admin/..."
+
+What is where, each module building only on those above it:
+
+    options          the flags, as one frozen dataclass
+    clock            dates
+    masking          how names and numbers look wherever they are shown
+    resident_id      the anatomy of an ID number: check character, birthday, sex
+    person_name      what the vendor takes for a name
+    regions          province, city and county of a number, at the year of birth
+    effects          what can be done to a call instead of answering it by the rules
+    gateway_errors   the table of the gateway's errors, both generations
+    resp_codes       the table of the vendor's answers
+    identities       the published test identities
+    samples          the vendor's documented sample
+    people           who else exists: the CSV of `--people`
+    call             one request's facts, and the form inside it
+    answer           one answer's bytes: the vendor's, the gateway's
+    faults           armed faults: their JSON, and which of them a call sets off
+    ledger           what was charged
+    journal          what was asked
+    state            everything that changes, and what it is reset to
+    gate             what the gateway refuses before the vendor sees a call
+    rules            which respCode the vendor gives
+    decide           the one pure function: request facts and state -> decision
+    world            state behind one lock; decisions are taken and booked here
+    wire, delivery   how an answer reaches the caller, unharmed or not
+    version          its version
+    admin_input      what callers of /__admin may send
+    admin_views      the calls of /__admin
+    admin            /__admin: who may call it, and its errors
+    app              Flask around it
+    serving          cheroot around Flask
+    cli, __main__    the command line
+
+It imports nothing from chalicelib: shared mapping code could be wrong on both sides at once.
+"""
+
+from mock_server.app import create_app
+from mock_server.options import Options
+
+__all__ = ["Options", "create_app"]

@@ -1,0 +1,103 @@
+"""One request's facts, and the form inside its body."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from wsgiref.types import InputStream, WSGIEnvironment
+
+API_PATH = "/idenAuthentication"
+MAX_BODY = 8 * 1024 * 1024
+_MAX_FIELDS = 1000
+_CHUNK = 65_536
+
+
+class Fields(NamedTuple):
+    """The form as sent; `""` for what is missing."""
+
+    name: str = ""
+    id_number: str = ""
+
+
+NO_FIELDS = Fields()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is looked at of a request.
+
+    Attributes:
+        path: percent-decoded.
+        query: as sent, without `?`.
+        oversize: the body is longer than the gateway takes; `body` is empty then.
+        headers: for the journal, lower-case names.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    authorization: str = ""
+    content_type: str = ""
+    body: bytes = b""
+    oversize: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def fields(self) -> Fields | None:
+        """Read the form; None when it cannot be one.
+
+        Bytes that should have been percent-encoded are taken for Latin-1, as servers do that
+        follow the form's definition: a raw UTF-8 name arrives garbled, for its sender to notice.
+        """
+        try:
+            pairs = parse_qsl(
+                self.body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
+            )
+        except ValueError:
+            return None
+        form = dict(reversed(pairs))  # of a field sent twice the first counts
+        return Fields(form.get("name", ""), form.get("idNo", ""))
+
+
+def from_environ(environ: "WSGIEnvironment") -> Call:
+    """Read a WSGI request, its body to the end."""
+    body, oversize = _read_body(environ)
+    headers = {
+        key[5:].replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    return Call(
+        method=environ["REQUEST_METHOD"],
+        path=environ.get("PATH_INFO", ""),
+        query=environ.get("QUERY_STRING", ""),
+        authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        content_type=headers["content-type"],
+        body=body,
+        oversize=oversize,
+        headers=headers,
+    )
+
+
+def _read_body(environ: "WSGIEnvironment") -> tuple[bytes, bool]:
+    """Read the body to its end, but keep no more than the gateway takes.
+
+    To the end, or the connection would be reset before its caller has read the answer.
+    """
+    stream: InputStream = environ["wsgi.input"]
+    length = environ.get("CONTENT_LENGTH") or ""
+    size = sys.maxsize if environ.get("wsgi.input_terminated") else _size(length)
+    if size <= MAX_BODY:
+        return stream.read(size), False
+    body, total = bytearray(), 0
+    while chunk := stream.read(min(_CHUNK, size - total)):
+        total += len(chunk)
+        if total <= MAX_BODY:
+            body += chunk
+    return (b"", True) if total > MAX_BODY else (bytes(body), False)
+
+
+def _size(length: str) -> int:
+    return int(length) if length.isascii() and length.isdecimal() else 0

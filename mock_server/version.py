@@ -1,0 +1,3 @@
+"""The mock's version."""
+
+VERSION = "0.1.0"

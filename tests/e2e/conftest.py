@@ -1,0 +1,132 @@
+"""The whole system, started as its users start it, in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from chalicelib.domain import resident_id
+
+ROOT = Path(__file__).parents[2]
+KEY = "local-dev-key"
+
+
+def unused_number(serial: int) -> str:
+    """A well-formed number of someone born in 1851, apart for each serial below 10,000."""
+    day, order = divmod(serial, 500)
+    first17 = f"11010118510{1 + day // 28}{1 + day % 28:02d}{order:03d}"
+    return first17 + resident_id.check_character(first17)
+
+
+@dataclass
+class Running:
+    """A running local stack, and how its callers and its mock's driver talk to it."""
+
+    process: subprocess.Popen[str]
+    env: dict[str, str]
+    session: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def api(self) -> str:
+        return self.env["API_URL"]
+
+    @property
+    def mock(self) -> str:
+        return self.env["MOCK_URL"]
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Any:
+        """One request with the local key; headers by name, _ for -."""
+        sent = {"Authorization": f"Bearer {KEY}"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.request(
+            method, f"{self.api}{path}", json=body, headers=sent, timeout=40
+        )
+
+    def verify(
+        self, name: str, id_number: str, key: str | None = None, **members: object
+    ) -> Any:
+        """POST /v1/verifications."""
+        headers = {} if key is None else {"Idempotency_Key": key}
+        return self.call(
+            "POST", "/v1/verifications", {"name": name, "id_number": id_number, **members}, **headers
+        )
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """One call to the mock's /__admin."""
+        answer = requests.request(method, f"{self.mock}/__admin/{path}", json=body, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def paid(self, id_number: str, name: str | None = None) -> int:
+        """How often a person was charged for."""
+        body = {"id_number": id_number} | ({"name": name} if name else {})
+        return int(self.admin("POST", "ledger/count", body)["paid_calls"])
+
+    def close_breaker(self) -> None:
+        assert self.call("POST", "/v1/breaker/close").ok
+
+
+def start_stack(folder: Path, *arguments: str, **env: str) -> Running:
+    """Start one on free ports; returns once it is ready."""
+    file = folder / f"{uuid.uuid4().hex}.env"
+    ports = ("--port", "0", "--mock-port", "0", "--aws-port", "0")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with (folder / "stack.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_stack", *ports, "--env-file", str(file), *arguments],
+            cwd=ROOT,
+            env=clean | env,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+    for _ in range(600):
+        if file.exists() and file.read_text("utf-8").endswith("\n"):
+            break
+        assert process.poll() is None, (folder / "stack.log").read_text("utf-8")
+        time.sleep(0.05)
+    values = dict(re.findall(r"(\w+)=(.*)\n", file.read_text("utf-8")))
+    running = Running(process, values)
+    assert requests.get(f"{running.api}/healthz", timeout=10).status_code == 200
+    return running
+
+
+def stop_stack(running: Running) -> None:
+    running.process.terminate()
+    assert running.process.wait(timeout=20) == 0
+
+
+@pytest.fixture(scope="session")
+def _stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    # Short times, so that what hangs does not hold up the suite.
+    running = start_stack(
+        tmp_path_factory.mktemp("stack"),
+        DEADLINE_SECONDS="4",
+        DUPLICATE_WAIT_SECONDS="8",
+        LEASE_SECONDS="30",
+    )
+    yield running
+    stop_stack(running)
+
+
+@pytest.fixture
+def stack(_stack: Running) -> Running:
+    """The running stack, its mock reset and its breaker closed."""
+    _stack.admin("POST", "reset", {})
+    _stack.close_breaker()
+    return _stack
+
+
+@pytest.fixture
+def key() -> str:
+    """An Idempotency-Key that no other test uses."""
+    return uuid.uuid4().hex

@@ -1,0 +1,165 @@
+"""Workers that ask all keys at once and are killed while they do; run by ``test_crash.py``.
+
+``python -m tests.e2e.crash_harness`` forks the workers from one process that has everything
+imported, kills them at random moments, and lets them kill themselves at the worst ones: between
+claim and call, between call and end, and right after the end. What a worker had not finished, its
+successor asks again under the same key. Prints one JSON object with what happened.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from chalicelib import bootstrap
+from chalicelib.config import Settings
+from chalicelib.domain.errors import ServiceError, VerificationEndedError
+from chalicelib.domain.secret import Client
+from chalicelib.domain.verification import Answer, Person, VerificationRequest
+from chalicelib.services.breaker import CachedBreaker
+from chalicelib.services.ports import PortError, Provider, Repository, Write
+from chalicelib.services.sweep import sweep
+from chalicelib.services.verify import Policy, Tools, verify
+from tests.e2e.conftest import unused_number
+from tests.examples import NAME
+
+LEASE = 2.0
+POLICY = Policy(deadline=3.4, duplicate_wait=0.2, lease=timedelta(seconds=LEASE))
+CLIENT = Client("crash", (), frozenset({"verify"}))
+
+
+@dataclass
+class Fate:
+    """Draws when a worker dies or dawdles."""
+
+    deaths: float
+    late: float
+
+    def may_die(self) -> None:
+        if random.random() < self.deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def may_dawdle(self) -> None:
+        if random.random() < self.late:
+            time.sleep(LEASE + 0.5)
+
+
+class MortalProvider:
+    def __init__(self, inner: Provider, fate: Fate) -> None:
+        self.inner, self.fate = inner, fate
+
+    def ask(self, person: Person, appcode: str, timeout: float) -> Answer:
+        self.fate.may_die()
+        answer = self.inner.ask(person, appcode, timeout)
+        self.fate.may_die()
+        self.fate.may_dawdle()
+        return answer
+
+
+class MortalRepository:
+    """Everything is the inner one's but the write of an end."""
+
+    def __init__(self, inner: Repository, fate: Fate) -> None:
+        self.inner, self.fate = inner, fate
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def write(self, write: Write) -> None:
+        self.inner.write(write)
+        if write.usage:
+            self.fate.may_die()
+
+
+def work(tools: Tools, serials: list[int], progress: Path) -> None:
+    """Ask every key until each has an end that only a human could move."""
+    queue = list(serials)
+    with progress.open("a") as done:
+        while queue:
+            serial = queue.pop(0)
+            request = VerificationRequest(
+                NAME, unused_number(serial), idempotency_key=f"crash-{serial}"
+            )
+            try:
+                verify(request, client=CLIENT, tools=tools, policy=POLICY)
+            except VerificationEndedError as ended:
+                if ended.verification.retryable:
+                    queue.append(serial)
+                    continue
+            except (ServiceError, PortError):
+                queue.append(serial)
+                time.sleep(0.01)
+                continue
+            done.write(f"{serial}\n")
+            done.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--keys", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--deaths", type=float, default=0.03)
+    parser.add_argument("--late", type=float, default=0.02)
+    parser.add_argument("--seconds", type=float, default=120)
+    options = parser.parse_args()
+    fate = Fate(options.deaths, options.late)
+    # Built before the forks, while no connection is open yet.
+    tools = bootstrap.build(Settings.from_env()).tools
+    repository = MortalRepository(tools.repository, fate)
+    tools = replace(
+        tools,
+        provider=MortalProvider(tools.provider, fate),
+        repository=repository,
+        breaker=CachedBreaker(tools.repository, tools.clock),
+    )
+    started, deaths, forks = time.monotonic(), 0, 0
+    running: dict[int, int] = {}
+    finished: set[int] = set()
+    chance = random.Random(options.seed)
+    while len(finished) < options.workers:
+        if time.monotonic() - started > options.seconds:
+            sys.exit("the workers did not finish in time")
+        for worker in set(range(options.workers)) - finished - set(running.values()):
+            progress = options.folder / f"worker-{worker}"
+            done = {int(line) for line in progress.read_text().split()} if progress.exists() else ()
+            serials = [serial for serial in range(options.keys) if serial not in set(done)]
+            random.Random(f"{options.seed}-{worker}").shuffle(serials)
+            forks += 1
+            pid = os.fork()
+            if pid == 0:
+                random.seed(f"{options.seed}-{worker}-{forks}")
+                work(tools, serials, progress)
+                os._exit(0)
+            running[pid] = worker
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:
+            worker = running.pop(pid)
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                deaths += 1
+            elif status == 0:
+                finished.add(worker)
+            else:
+                sys.exit(f"worker {worker} failed with status {status}")
+            continue
+        time.sleep(0.02)
+        if running and chance.random() < 0.02:
+            os.kill(chance.choice(list(running)), signal.SIGKILL)
+        if chance.random() < 0.05:
+            sweeper = os.fork()
+            if sweeper == 0:
+                sweep(repository=tools.repository, clock=tools.clock)
+                os._exit(0)
+            os.waitpid(sweeper, 0)
+    print(json.dumps({"deaths": deaths, "forks": forks}))
+
+
+if __name__ == "__main__":
+    main()

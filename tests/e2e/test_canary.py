@@ -1,0 +1,151 @@
+"""Marked persons through every path: no plain text of them rests or leaks anywhere."""
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+import requests
+
+from tests.e2e.conftest import KEY, Running, start_stack, stop_stack, unused_number
+
+NAME = "金丝雀"
+NUMBERS = [unused_number(serial) for serial in range(900, 960)]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
+    """A stack of its own, whose whole output is in one file, at its most talkative."""
+    running = start_stack(
+        tmp_path, DEADLINE_SECONDS="4", LEASE_SECONDS="30", LOG_LEVEL="DEBUG"
+    )
+    yield running, tmp_path / "stack.log"
+    if running.process.poll() is None:
+        stop_stack(running)
+
+
+def spellings(text: str) -> set[bytes]:
+    """How a text can stand in logs, JSON, forms and binary attributes."""
+    return {
+        text.encode(),
+        json.dumps(text).strip('"').encode(),
+        quote(text).encode(),
+        text.encode("gb18030"),
+        base64.b64encode(text.encode()).rstrip(b"="),
+        repr(text.encode())[2:-1].encode(),
+    }
+
+
+def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
+    running, log = watched
+    texts: list[tuple[str, bytes]] = []
+    keys = [f"canary-key-{uuid.uuid4().hex}" for _ in NUMBERS]
+
+    def keep(what: str, answer: Any) -> Any:
+        texts.append((what, answer.content + str(answer.headers).encode()))
+        return answer
+
+    numbers = iter(zip(NUMBERS, keys, strict=True))
+    # Success, replay, reuse, mismatch, another payload.
+    number, key = next(numbers)
+    running.admin("POST", "people", [{"name": NAME, "id_number": number}])
+    for _ in range(2):
+        keep("verify", running.verify(NAME, number, key, max_age_seconds=60))
+    found = keep("reuse", running.verify(NAME, number, max_age_seconds=60)).json()
+    keep("mismatch", running.verify("雀丝金", number))
+    keep("reused key", running.verify("雀丝金", number, key))
+    keep("get", running.call("GET", f"/v1/verifications/{found['id']}"))
+    # Every fault of the transport, every word of gateway and vendor.
+    refused = requests.post(f"{running.mock}/__admin/faults", json={"kind": "?"}, timeout=10)
+    values = {"latency_ms": 1, "slow_drip": 1, "hang": 1, "oversize": 100_000}
+    for kind in refused.json()["allowed"]:
+        if kind.startswith("gateway:") and kind[8:12] not in {"B403", "A401", "T429", "D504"}:
+            continue
+        running.call("POST", "/v1/breaker/close")
+        fault = {"kind": kind, "times": 1}
+        if kind in values:
+            fault["value"] = values[kind]
+        running.admin("POST", "faults", fault)
+        number, key = next(numbers, (NUMBERS[-1], None))
+        answer = keep(kind, running.verify(NAME, number, key))
+        if answer.status_code == 504:
+            one = answer.json()["verification_id"]
+            body = {"billed": "no", "action": "close"}
+            keep("resolve", running.call("POST", f"/v1/verifications/{one}/resolve", body))
+    running.call("POST", "/v1/breaker/close")
+    # Refusals, on both ways in.
+    number = NUMBERS[0]
+    for bad in (
+        {"name": NAME, "id_number": int(number[:17])},
+        {"name": NAME, "id_number": number[:-1] + "?"},
+        {"name": NAME + "1", "id_number": number},
+        {"name": NAME, "id_number": number, "reference": number},
+        {"name": NAME, "id_number": number, NAME: number},
+        {"name": [NAME], "id_number": number},
+        {"name": NAME, "id_number": number, "max_age_seconds": NAME},
+    ):
+        keep("refusal", running.call("POST", "/v1/verifications", bad))
+    for data in (f'{{"name":"{NAME}"', f"{NAME}{number}"):
+        keep(
+            "malformed",
+            requests.post(
+                f"{running.api}/v1/verifications",
+                data=data.encode(),
+                headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+                timeout=10,
+            ),
+        )
+    keep("path", running.call("GET", f"/v1/verifications/{number}"))
+    keep("query", running.call("GET", f"/v1/verifications?name={NAME}&id={number}"))
+    keep("nowhere", running.call("GET", f"/{NAME}/{number}"))
+    keep("key", running.call("GET", "/v1/usage", Authorization=f"Bearer {number}"))
+    for form in ({"name": NAME + "1", "idNo": number}, {"name": NAME, "idNo": number[:-1]}):
+        # These answers repeat what was sent, as the upstream does: only their headers count.
+        answer = requests.post(
+            f"{running.api}/idenAuthentication",
+            data=form,
+            headers={"Authorization": f"APPCODE {KEY}"},
+            timeout=10,
+        )
+        texts.append(("drop-in", str(answer.headers).encode()))
+    keep("list", running.call("GET", "/v1/verifications"))
+    keep("usage", running.call("GET", "/v1/usage"))
+    keep("journal", requests.get(f"{running.mock}/__admin/requests", timeout=10))
+    keep("ledger", requests.get(f"{running.mock}/__admin/ledger", timeout=10))
+    table = _whole_table(running)
+    assert len(table) > 50
+    texts += [("table", item) for item in table]
+    # Erasing removes even the masked forms.
+    running.call("DELETE", f"/v1/verifications/{found['id']}")
+    stop_stack(running)
+    texts.append(("log", log.read_bytes()))
+    secret = {running.env["APPCODE"], *(key for key in keys if key)}
+    marks = set().union(*(spellings(text) for text in (NAME, "雀丝金", *NUMBERS, *secret)))
+    leaks = {(what, mark) for what, text in texts for mark in marks if mark in text}
+    assert not leaks
+
+
+def _whole_table(running: Running) -> list[bytes]:
+    env = running.env
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    pages = client.get_paginator("scan").paginate(TableName=env["TABLE_NAME"])
+    return [
+        str(item).encode() + b"".join(_binaries(item)) for page in pages for item in page["Items"]
+    ]
+
+
+def _binaries(item: Any) -> Iterator[bytes]:
+    for value in item.values():
+        if "B" in value:
+            yield value["B"]

@@ -1,0 +1,31 @@
+"""Schemathesis against the service's own description: no answer that it does not document."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import KEY, ROOT, Running
+
+
+@pytest.mark.parametrize("phase", ["examples,coverage", "fuzzing"])
+def test_no_undocumented_answer(stack: Running, tmp_path: Path, phase: str) -> None:
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{stack.api}/openapi.json",
+        f"--header=Authorization: Bearer {KEY}",
+        f"--phases={phase}",
+        "--max-examples=15",
+        "--checks=all",
+        "--seed=1",
+        "--workers=2",
+        "--request-timeout=20",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert ROOT.is_dir()

@@ -1,0 +1,80 @@
+"""One use case's world: fakes whose state a test can look at."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from chalicelib.domain.secret import Client, Secret
+from chalicelib.domain.verification import VerificationRequest
+from chalicelib.services.breaker import CachedBreaker
+from chalicelib.services.verify import Policy, Result, Tools, verify
+from tests.examples import NAME, NUMBER
+from tests.fakes.clock import FakeClock
+from tests.fakes.provider import FakeProvider
+from tests.fakes.repository import FakeRepository
+from tests.fakes.sealer import FakeSealer
+from tests.fakes.secrets import FakeSecrets
+
+
+def make_client(name: str, *scopes: str, max_age_seconds: int | None = None) -> Client:
+    digest = hashlib.sha256(f"{name}-key".encode()).hexdigest()
+    return Client(name, (digest,), frozenset(scopes), max_age_seconds)
+
+
+SHOP = make_client("shop", "verify", "read")
+OTHER = make_client("other", "verify", "read")
+OPS = make_client("ops", "admin")
+SECRET = Secret("an-appcode", b"i" * 32, b"h" * 32, (SHOP, OTHER, OPS))
+
+
+@dataclass
+class World:
+    """Everything that a verification touches."""
+
+    clock: FakeClock
+    repository: FakeRepository
+    provider: FakeProvider
+    secrets: FakeSecrets
+    sealer: FakeSealer
+    tools: Tools
+    policy: Policy
+
+    def verify(
+        self,
+        *,
+        key: str | None = "k1",
+        name: str = NAME,
+        id_number: str = NUMBER,
+        client: Client = SHOP,
+        reference: str | None = None,
+        max_age: int = 0,
+    ) -> Result:
+        request = VerificationRequest(name, id_number, reference, max_age, key)
+        return verify(request, client=client, tools=self.tools, policy=self.policy)
+
+    def obey(self, **settings: object) -> None:
+        self.policy = replace(self.policy, **settings)  # type: ignore[arg-type]
+
+    def another_container(self) -> Callable[..., Result]:
+        """The same system seen from a second process: nothing cached is shared."""
+        tools = replace(self.tools, breaker=CachedBreaker(self.repository, self.clock))
+        return replace(self, tools=tools).verify
+
+
+@pytest.fixture
+def world() -> World:
+    clock = FakeClock()
+    repository = FakeRepository(clock)
+    provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
+    tools = Tools(
+        repository=repository,
+        provider=provider,
+        secrets=secrets,
+        sealer=sealer,
+        breaker=CachedBreaker(repository, clock),
+        clock=clock,
+        jitter=lambda: 0.5,
+    )
+    return World(clock, repository, provider, secrets, sealer, tools, Policy())

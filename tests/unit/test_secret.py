@@ -1,0 +1,122 @@
+"""The secret's JSON: strict, and silent about values."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import secret
+from chalicelib.domain.secret import SecretError
+
+
+def good() -> dict[str, Any]:
+    return {
+        "appcode": "code-of-a-test",
+        "id_key": "i" * 32,
+        "hash_key": "h" * 32,
+        "clients": [
+            {
+                "name": "shop",
+                "key_sha256": [hashlib.sha256(b"shop-key").hexdigest()],
+                "scopes": ["verify", "read"],
+                "max_age_seconds": 600,
+            },
+            {
+                "name": "ops",
+                "key_sha256": [hashlib.sha256(key).hexdigest() for key in (b"old", b"new")],
+                "scopes": ["admin"],
+            },
+        ],
+    }
+
+
+def test_it_is_read() -> None:
+    one = secret.parse(json.dumps(good()))
+    shop = one.client_of("shop-key")
+    assert shop is not None
+    assert (shop.name, shop.scopes, shop.max_age_seconds) == ("shop", {"verify", "read"}, 600)
+    assert one.client_of("old") is one.client_of("new") is not None
+    assert one.client_of("other") is None
+    assert one.client_of("\udcff") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("appcode",), None, "appcode: is missing"),
+        (("appcode",), "has blank", "appcode: must be"),
+        (("appcode",), "", "appcode: must be"),
+        (("id_key",), "short", "id_key: must be at least 32"),
+        (("hash_key",), 3, "hash_key: must be at least 32"),
+        (("clients",), [], "clients: must be a list"),
+        (("clients",), {}, "clients: must be a list"),
+        (("clients", 0), 1, "clients[0]: must be a JSON object"),
+        (("clients", 0, "name"), "Shop", "clients[0].name"),
+        (("clients", 0, "name"), "ops", "clients: two have the same name"),
+        (("clients", 1, "key_sha256"), [], "clients[1].key_sha256: must be a list"),
+        (("clients", 1, "key_sha256"), ["abc"], "clients[1].key_sha256: each"),
+        (("clients", 1, "scopes"), ["root"], "clients[1].scopes: must be some of"),
+        (("clients", 0, "max_age_seconds"), -1, "clients[0].max_age_seconds"),
+        (("clients", 0, "max_age_seconds"), True, "clients[0].max_age_seconds"),
+        (("clients", 0, "key"), "x", "clients[0]: has an unknown field"),
+        (("extra",), "x", "secret: has an unknown field; allowed are appcode"),
+    ],
+)
+def test_each_fault_names_its_field(path: tuple[str | int, ...], value: object, says: str) -> None:
+    broken = good()
+    place: Any = broken
+    for step in path[:-1]:
+        place = place[step]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    with pytest.raises(SecretError) as caught:
+        secret.parse(json.dumps(broken))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "1" * 5000])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(SecretError):
+        secret.parse(text)
+
+
+def test_it_never_shows_itself() -> None:
+    one = secret.parse(json.dumps(good()))
+    for value in ("code-of-a-test", "i" * 32, "h" * 32, hashlib.sha256(b"shop-key").hexdigest()):
+        assert value not in repr(one)
+
+
+def test_ids_are_stable_apart_by_client_and_key_and_well_formed() -> None:
+    one = secret.parse(json.dumps(good()))
+    ids = {one.verification_id(c, k) for c in ("shop", "ops") for k in ("1", "2", "shop")}
+    assert len(ids) == 6
+    assert one.verification_id("shop", "1") == one.verification_id("shop", "1")
+    assert all(re.fullmatch(r"vrf_[0-9a-hjkmnp-tv-z]{26}", found) for found in ids)
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_parts_never_run_into_each_other(a: str, b: str, c: str, d: str) -> None:
+    one = secret.parse(json.dumps(good()))
+    if (a, b) != (c, d):
+        assert one.subject("shop", a, b) != one.subject("shop", c, d)
+
+
+def test_the_hash_key_moves_subjects_and_leaves_ids() -> None:
+    one, changed = good(), good()
+    changed["hash_key"] = "g" * 32
+    before, after = secret.parse(json.dumps(one)), secret.parse(json.dumps(changed))
+    assert before.subject("shop", "n", "1") != after.subject("shop", "n", "1")
+    assert before.verification_id("shop", "1") == after.verification_id("shop", "1")
+
+
+def test_the_local_key_is_recognised() -> None:
+    one = good()
+    one["clients"][0]["key_sha256"] = [hashlib.sha256(b"local-dev-key").hexdigest()]
+    assert secret.has_local_dev_key(secret.parse(json.dumps(one)))
+    assert not secret.has_local_dev_key(secret.parse(json.dumps(good())))
