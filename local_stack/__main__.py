@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chalicelib.config import SettingsError
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SecretError, has_local_dev_key, parse
 from local_stack.stack import Ports, Stack, local_secret
 
@@ -26,17 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         secret = _secret(options.secret)
         ports = _ports(options)
-        stack = Stack(ports, secret)
-        stack.start()
+        stack = Stack(ports, secret, dynoxide=options.dynoxide)
     except (OSError, SecretError) as exc:
-        print(f"local_stack: {_reason(exc, options)}", file=sys.stderr)
-        return 2
+        return _refused(exc, options)
     try:
+        stack.start()
         if options.env_file:
             _write_env(options.env_file, stack)
         if options.once:
             return _demo(stack)
         _wait(stack, has_key=has_local_dev_key(parse(secret)))
+    except (OSError, SettingsError) as exc:
+        return _refused(exc, options)
     finally:
         stack.stop()
     return 0
@@ -52,6 +54,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--once", action="store_true", help="verify one test identity, print the answer, exit"
+    )
+    parser.add_argument(
+        "--dynoxide", action="store_true", help="keep the table in dynoxide (see `make peers`)"
     )
     return parser.parse_args(arguments)
 
@@ -76,10 +81,17 @@ def _secret(file: Path | None) -> str:
     return text
 
 
+def _refused(exc: Exception, options: argparse.Namespace) -> int:
+    print(f"local_stack: {_reason(exc, options)}", file=sys.stderr)
+    return 2
+
+
 def _reason(exc: Exception, options: argparse.Namespace) -> str:
     if isinstance(exc, SecretError):
         return f"{options.secret}: {exc}"
-    return f"{exc.filename}: {exc.strerror}" if isinstance(exc, OSError) and exc.filename else f"{exc}"
+    return (
+        f"{exc.filename}: {exc.strerror}" if isinstance(exc, OSError) and exc.filename else f"{exc}"
+    )
 
 
 def _write_env(file: Path, stack: Stack) -> None:

@@ -1,12 +1,14 @@
 """AWS on a laptop: moto's server in this process, one request at a time.
 
 moto's DynamoDB has no lock: conditional writes let two winners through and transactions lose
-acknowledged writes. One lock around the whole application is what makes it keep its word.
+acknowledged writes. One lock around all of it is what makes it keep its word. moto keeps what it
+stores in the process, so two servers in one process show the same things, and share the lock.
 """
 
+import logging
 import threading
-from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from cheroot import wsgi
@@ -15,61 +17,66 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+logger = logging.getLogger("eryaosu.local")
+
+_HOST = "127.0.0.1"
 # They read and write beside the one request that is served.
 _THREADS = 10
 _BACKLOG = 1024
 # Longer than a client keeps a connection, so that none is closed under its next request.
 _IDLE_SECONDS = 300
 
-
-class _Cheroot(wsgi.Server):
-    nodelay = True
-    keep_alive_conn_limit = 10_000
-    expiration_interval = 0.1
+_one_at_a_time = threading.Lock()
 
 
 class AwsServer:
-    """DynamoDB, KMS and Secrets Manager, in memory; port 0 takes a free one.
+    """DynamoDB, KMS and Secrets Manager in memory, on loopback; port 0 takes a free one.
 
-    ``start()`` and ``stop()`` it, or use it as a context manager. It holds no process open.
+    Use it as a context manager, or ``start()`` and ``stop()``. It keeps no process alive.
     """
 
     def __init__(self, port: int = 0) -> None:
-        self._address = ("127.0.0.1", port)
-        self._server: _Cheroot | None = None
+        self._server = _Cheroot(
+            (_HOST, port),
+            _locked,
+            numthreads=_THREADS,
+            request_queue_size=_BACKLOG,
+            timeout=_IDLE_SECONDS,
+        )
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """``http://127.0.0.1:<port>``, once started."""
-        if self._server is None:
-            raise RuntimeError("the server is not started")
-        return f"http://127.0.0.1:{self._server.bind_addr[1]}"
+        return f"http://{_HOST}:{self._server.bind_addr[1]}"
 
     def start(self) -> Self:
         """Listen, and serve in a thread; raises OSError for a port that is taken."""
-        self._server = server = _Cheroot(
-            self._address,
-            one_at_a_time(_moto),
-            numthreads=_THREADS,
-            request_queue_size=_BACKLOG,
-            timeout=_IDLE_SECONDS,
-        )
-        ready: Future[None] = Future()
+        listening: Future[None] = Future()
+        # cheroot's workers are made in this thread and inherit that it is a daemon.
         self._thread = threading.Thread(
-            target=_serve, args=(server, ready), name="aws", daemon=True
+            target=self._serve, args=(listening,), name="aws", daemon=True
         )
         self._thread.start()
-        ready.result()
+        listening.result()
+        _moto()
         return self
 
-    def stop(self) -> None:
-        """Stop serving and forget everything that was stored in this server's moto."""
-        if self._server is None or self._thread is None:
+    def _serve(self, listening: "Future[None]") -> None:
+        try:
+            self._server.prepare()
+        except OSError as exc:
+            listening.set_exception(exc)
             return
-        self._server.stop()
-        self._thread.join()
-        self._server = self._thread = None
+        listening.set_result(None)
+        self._server.serve()
+
+    def stop(self) -> None:
+        """Stop serving; what is stored stays until the process ends."""
+        if self._thread is not None:
+            self._server.stop()
+            self._thread.join()
+            self._thread = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -81,3 +88,31 @@ class AwsServer:
         traceback: "TracebackType | None",
     ) -> None:
         self.stop()
+
+
+class _Cheroot(wsgi.Server):
+    nodelay = True
+    keep_alive_conn_limit = 10_000
+    expiration_interval = 0.1  # how soon a stop is seen
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: FBT001, FBT002
+        logger.log(level, msg, exc_info=traceback)
+
+
+@cache
+def _moto() -> "WSGIApplication":
+    # Most of a second to import, and only this server needs it.
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _locked(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+    with _one_at_a_time:
+        answer = _moto()(environ, start_response)
+        try:
+            return list(answer)
+        finally:
+            close = getattr(answer, "close", None)
+            if close is not None:
+                close()

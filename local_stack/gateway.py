@@ -54,7 +54,7 @@ class _Handler(ChaliceRequestHandler):
             return PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
         return None
 
-    def _send_error_response(self, error: LocalGatewayException) -> None:  # noqa: ARG002
+    def _send_error_response(self, error: LocalGatewayException) -> None:
         self._send_problem(NotFoundError("There is no such path; /docs lists them."))
 
     def _send_problem(self, problem: ServiceError) -> None:
@@ -70,9 +70,7 @@ class _Handler(ChaliceRequestHandler):
         else:
             super()._send_http_response_no_body(code, headers)
 
-    def send_error(
-        self, code: int, message: str | None = None, explain: str | None = None
-    ) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the HTTP parser refuses is a problem document as well, never an HTML page."""
         self.close_connection = True
         if not hasattr(self, "requestline"):

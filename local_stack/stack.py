@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.config import Settings
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
 from local_stack.aws import AwsServer
+from local_stack.dynoxide import Dynoxide
 from local_stack.resources import REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
@@ -52,10 +54,11 @@ def local_secret() -> str:
 class Stack:
     """AWS stand-in, mock upstream, service and schedules in this process, all in memory."""
 
-    def __init__(self, ports: Ports, secret: str) -> None:
+    def __init__(self, ports: Ports, secret: str, *, dynoxide: bool = False) -> None:
         self._aws = AwsServer(port=ports.aws)
         self.appcode = parse(secret).appcode
         self._mock = Server(create_app(Options(appcodes=(self.appcode,))), port=ports.mock)
+        self._dynoxide = Dynoxide() if dynoxide else None
         self._secret = secret
         self._ports = ports
         self._stop: list[Callable[[], None]] = []
@@ -68,13 +71,16 @@ class Stack:
         return self._mock.url
 
     def start(self) -> "Stack":
-        """Start everything; raises OSError for a port that is taken."""
-        for part in (self._aws, self._mock):
-            part.start()
-            self._stop.append(part.stop)
-        names = create(self._aws.url, secret_string=self._secret)
+        """Start everything; raises OSError for a port that is taken, SettingsError."""
+        for part in (self._aws, self._mock, self._dynoxide):
+            if part is not None:
+                part.start()
+                self._stop.append(part.stop)
+        dynamodb = self._dynoxide.url if self._dynoxide else self._aws.url
+        names = create(self._aws.url, dynamodb_url=dynamodb, secret_string=self._secret)
         self.env = {
             "AWS_ENDPOINT_URL": self._aws.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,
@@ -90,6 +96,8 @@ class Stack:
         return self
 
     def _serve(self) -> None:
+        # A broken setting of the caller's own environment stops the start here, by name.
+        Settings.from_env()
         from app import app, sweep
         from local_stack.gateway import ApiServer
 

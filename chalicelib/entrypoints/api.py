@@ -185,5 +185,3 @@ def docs() -> Response:
     return Response(
         body=openapi.page(), status_code=200, headers={"Content-Type": "text/html; charset=utf-8"}
     )
-
-

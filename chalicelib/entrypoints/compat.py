@@ -173,9 +173,7 @@ def _gateway(code: str, exc: ServiceError) -> Response:
 def _error_headers(exc: ServiceError) -> dict[str, str]:
     billed = str(errors.problem(exc)["billed"])
     ended = exc.verification if isinstance(exc, VerificationEndedError) else None
-    headers = _headers(
-        billed, ended.upstream_request_id if ended else None, exc.verification_id
-    )
+    headers = _headers(billed, ended.upstream_request_id if ended else None, exc.verification_id)
     if exc.retry_after is not None:
         headers["Retry-After"] = str(exc.retry_after)
     return headers

@@ -79,7 +79,8 @@ def respond(error: ServiceError, headers: Mapping[str, str] | None = None) -> Re
     """The HTTP answer of an error."""
     document = problem(error)
     status = STATUSES[error.code][0]
-    extra = {"Content-Type": "application/problem+json", **(headers or {})}
+    extra: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
+    extra.update(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
     if status == HTTPStatus.UNAUTHORIZED:
@@ -107,7 +108,7 @@ def as_problem(event: Any, get_response: Callable[[Any], Response]) -> Response:
     if not isinstance(response.body, dict) or "Code" not in response.body:
         return response
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = response.headers.get("Allow", "")
+        allowed = str(response.headers.get("Allow", ""))
         return respond(
             MethodNotAllowedError(f"This path takes {allowed}."), headers={"Allow": allowed}
         )

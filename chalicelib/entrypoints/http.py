@@ -96,9 +96,7 @@ def unexpected(*, paid: bool) -> ServiceError:
 
 def as_json(value: object, status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(
-        body=errors.dumps(value), status_code=status, headers={"Content-Type": JSON}
-    )
+    return Response(body=errors.dumps(value), status_code=status, headers={"Content-Type": JSON})
 
 
 def bearer(request: Request) -> str | None:
@@ -123,9 +121,7 @@ def idempotency_key(request: Request) -> str | None:
     if key is None:
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise MalformedRequestError(
-            "Idempotency-Key: must be 1 to 255 printable ASCII characters."
-        )
+        raise MalformedRequestError("Idempotency-Key: must be 1 to 255 printable ASCII characters.")
     return str(key)
 
 

@@ -242,7 +242,11 @@ LIST_QUERY = Fields(
         Field(
             "cursor",
             _text,
-            {"type": "string", "maxLength": MAX_TEXT, "description": "next_cursor of the last page."},
+            {
+                "type": "string",
+                "maxLength": MAX_TEXT,
+                "description": "next_cursor of the last page.",
+            },
         ),
     )
 )

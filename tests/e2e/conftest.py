@@ -47,17 +47,16 @@ class Running:
         """One request with the local key; headers by name, _ for -."""
         sent = {"Authorization": f"Bearer {KEY}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.request(
-            method, f"{self.api}{path}", json=body, headers=sent, timeout=40
-        )
+        return requests.request(method, f"{self.api}{path}", json=body, headers=sent, timeout=40)
 
-    def verify(
-        self, name: str, id_number: str, key: str | None = None, **members: object
-    ) -> Any:
+    def verify(self, name: str, id_number: str, key: str | None = None, **members: object) -> Any:
         """POST /v1/verifications."""
         headers = {} if key is None else {"Idempotency_Key": key}
         return self.call(
-            "POST", "/v1/verifications", {"name": name, "id_number": id_number, **members}, **headers
+            "POST",
+            "/v1/verifications",
+            {"name": name, "id_number": id_number, **members},
+            **headers,
         )
 
     def admin(self, method: str, path: str, body: object = None) -> Any:

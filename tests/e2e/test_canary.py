@@ -21,9 +21,7 @@ NUMBERS = [unused_number(serial) for serial in range(900, 960)]
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
     """A stack of its own, whose whole output is in one file, at its most talkative."""
-    running = start_stack(
-        tmp_path, DEADLINE_SECONDS="4", LEASE_SECONDS="30", LOG_LEVEL="DEBUG"
-    )
+    running = start_stack(tmp_path, DEADLINE_SECONDS="4", LEASE_SECONDS="30", LOG_LEVEL="DEBUG")
     yield running, tmp_path / "stack.log"
     if running.process.poll() is None:
         stop_stack(running)

@@ -1,12 +1,13 @@
 """Killed at random, again and again: nothing is paid twice, nothing paid is lost."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,7 +34,89 @@ KEYS = 300
 OPS = Client("ops", (), frozenset({"admin"}))
 
 
+@dataclass
+class Place:
+    """Where the workers ask and what they leave behind."""
+
+    env: dict[str, str]
+    mock: str
+
+    def paid(self, serial: int) -> int:
+        body = {"id_number": unused_number(serial)}
+        answer = requests.post(f"{self.mock}/__admin/ledger/count", json=body, timeout=10)
+        return int(answer.json()["paid_calls"])
+
+    def paid_in_all(self) -> int:
+        return int(requests.get(f"{self.mock}/__admin/ledger", timeout=10).json()["paid_calls"])
+
+
 @pytest.fixture
-def mock() -> Iterator[Server]:
-    with Server(create_app(Options())) as server:
-        yield server
+def place() -> Iterator[Place]:
+    """AWS behind one lock and the mock here; the table in dynoxide where it is installed."""
+    with ExitStack() as parts:
+        aws = parts.enter_context(AwsServer())
+        mock = parts.enter_context(Server(create_app(Options())))
+        durable = dynoxide.find() is not None
+        dynamodb = parts.enter_context(dynoxide.Dynoxide()).url if durable else aws.url
+        names = create(aws.url, dynamodb_url=dynamodb, secret_string=local_secret())
+        env = {
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "UPSTREAM_URL": f"{mock.url}/idenAuthentication",
+            "SECRET_ID": names.secret_id,
+            "TABLE_NAME": names.table,
+            "KMS_KEY_ID": names.key_id,
+        }
+        yield Place(env, mock.url)
+
+
+def test_killed_at_random_nothing_is_paid_twice_or_lost(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in place.env.items():
+        monkeypatch.setenv(name, value)
+    harness = [sys.executable, "-m", "tests.e2e.crash_harness", "--folder", str(tmp_path)]
+    done = subprocess.run(
+        [*harness, "--keys", str(KEYS)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stdout)
+    assert report["deaths"] > 10, "the workers were hardly disturbed"
+    tools = bootstrap.build(Settings.from_env()).tools
+    time.sleep(LEASE + 0.5)
+    while sweep(repository=tools.repository, clock=tools.clock).expired:
+        pass
+    secret = tools.secrets.current()
+    statuses: Counter[Status] = Counter()
+    for serial in range(KEYS):
+        found = tools.repository.get(secret.verification_id(CLIENT.name, f"crash-{serial}"))
+        paid = place.paid(serial)
+        assert paid <= 1, "a question was paid for twice"
+        assert found is not None, "a question is lost"
+        statuses[found.status] += 1
+        if paid:
+            assert found.status in {Status.COMPLETED, Status.UNKNOWN}, "a paid call is lost"
+        if found.status is Status.COMPLETED:
+            assert (paid, found.billed) == (1, Billed.YES)
+            continue
+        # Every ambiguity is visible, and a human settles it with the console.
+        assert (found.status, found.billed) == (Status.UNKNOWN, Billed.UNKNOWN)
+        resolve(
+            found.id,
+            billed=Billed.YES if paid else Billed.NO,
+            action=Action.CLOSE,
+            client=OPS,
+            repository=tools.repository,
+            clock=tools.clock,
+        )
+    assert statuses[Status.COMPLETED] > KEYS / 2
+    assert statuses[Status.UNKNOWN], "no worker died at a moment that matters"
+    now = tools.clock.now()
+    days = [(now - timedelta(days=back)).astimezone(CHINA).date() for back in (1, 0)]
+    usage = tools.repository.usage(days, None)
+    assert sum(day.billed["yes"] for day in usage) == place.paid_in_all()
+    assert sum(day.billed["unknown"] for day in usage) == 0
+    assert not tools.repository.open_until(now + timedelta(days=1), 10)

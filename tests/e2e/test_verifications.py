@@ -15,9 +15,7 @@ JSON = "application/problem+json"
 
 
 def people(stack: Running) -> dict[str, str]:
-    return {
-        entry["answers"]: entry["id_number"] for entry in stack.admin("GET", "identities")
-    }
+    return {entry["answers"]: entry["id_number"] for entry in stack.admin("GET", "identities")}
 
 
 @pytest.fixture
@@ -348,7 +346,9 @@ class TestResolveAndErase:
         gone = ("name", "id_number", "reference", "person")
         assert {found[member] for member in gone} == {None}
         assert (found["outcome"], found["billed"]) == ("no_record", "yes")
-        _is_problem(stack.verify(NAME, number, key, reference="r", max_age_seconds=60), 410, "erased")
+        _is_problem(
+            stack.verify(NAME, number, key, reference="r", max_age_seconds=60), 410, "erased"
+        )
         assert stack.paid(number) == 1
 
 
@@ -381,9 +381,7 @@ class TestDropIn:
     def post(self, stack: Running, data: object, key: str = KEY, **headers: str) -> Any:
         sent = {"Authorization": f"APPCODE {key}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.post(
-            f"{stack.api}/idenAuthentication", data=data, headers=sent, timeout=20
-        )
+        return requests.post(f"{stack.api}/idenAuthentication", data=data, headers=sent, timeout=20)
 
     def test_it_answers_as_the_upstream_does(self, stack: Running) -> None:
         one = next(e for e in stack.admin("GET", "identities") if e["answers"] == "0000")
@@ -440,7 +438,9 @@ class TestDropIn:
     def test_the_gateways_words_come_through(
         self, stack: Running, known: dict[str, str], answers: str, status: int, code: str
     ) -> None:
-        answer = self.post(stack, {"idNo": known[answers], "name": NAME}, Idempotency_Key=str(uuid.uuid4()))
+        answer = self.post(
+            stack, {"idNo": known[answers], "name": NAME}, Idempotency_Key=str(uuid.uuid4())
+        )
         assert (answer.status_code, answer.content) == (status, b"")
         assert answer.headers["X-Ca-Error-Code"] == code
         assert answer.headers["X-Ca-Error-Message"]

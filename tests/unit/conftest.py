@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from tests.fakes.sealer import FakeSealer
+from tests.fakes.secrets import FakeSecrets
 
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
@@ -14,8 +16,6 @@ from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeProvider
 from tests.fakes.repository import FakeRepository
-from tests.fakes.sealer import FakeSealer
-from tests.fakes.secrets import FakeSecrets
 
 
 def make_client(name: str, *scopes: str, max_age_seconds: int | None = None) -> Client:

@@ -139,9 +139,7 @@ def test_resolving_settles_earlier_doubts_only_with_a_no() -> None:
 @pytest.mark.parametrize("code", ["0000", "0004", "B403MQ"])
 def test_only_an_unknown_can_be_resolved(code: str) -> None:
     with pytest.raises(NotUnknownError):
-        verification.resolve(
-            answered(code), billed=Billed.NO, action=Action.CLOSE, now=NOW
-        )
+        verification.resolve(answered(code), billed=Billed.NO, action=Action.CLOSE, now=NOW)
 
 
 def test_erasing_leaves_what_was_paid_for_and_nothing_else() -> None:
@@ -158,9 +156,7 @@ def test_an_erased_unknown_can_be_closed_but_not_retried() -> None:
     lost = verification.erase(verification.expire(claimed(), NOW + LEASE))
     with pytest.raises(ErasedError):
         verification.resolve(lost, billed=Billed.NO, action=Action.RETRY, now=NOW)
-    assert not verification.resolve(
-        lost, billed=Billed.NO, action=Action.CLOSE, now=NOW
-    ).retryable
+    assert not verification.resolve(lost, billed=Billed.NO, action=Action.CLOSE, now=NOW).retryable
 
 
 def test_reuse_costs_nothing_and_names_its_source() -> None:

@@ -426,9 +426,7 @@ class TestReuse:
 
 
 def _erase(world: World, verification_id: str) -> None:
-    resolve.erase(
-        verification_id, client=OPS, repository=world.repository, clock=world.clock
-    )
+    resolve.erase(verification_id, client=OPS, repository=world.repository, clock=world.clock)
 
 
 def _resolve(world: World, verification_id: str, billed: Billed, action: Action) -> Verification:
@@ -467,9 +465,7 @@ class TestTheEnd:
         assert "not_recorded" not in the_one(world).warnings
         assert total(world)["calls"] == 1
 
-    def test_an_outage_after_the_call_still_answers_and_ends_as_unknown(
-        self, world: World
-    ) -> None:
+    def test_an_outage_after_the_call_still_answers_and_ends_as_unknown(self, world: World) -> None:
         def outage(_: object) -> Answer:
             world.repository.down = True
             return MATCH

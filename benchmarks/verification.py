@@ -1,0 +1,165 @@
+"""A warm verification beside the tutorial's, in one process and one run.
+
+``python -m benchmarks.verification``. AWS and the upstream run in a process of their own, so the
+CPU time of this one is the handlers' own: reading the event, checking, signing and parsing AWS's
+calls, the upstream's POST. Write units are those that the stand-in dynoxide reports; without it
+(``make peers``) only the calls are counted.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local_stack import dynoxide
+
+Handler = Callable[[dict[str, Any], object], Any]
+
+ROUNDS = 7
+CALLS = 40
+NAME = "张三"
+
+
+def event(number: str, **members: object) -> dict[str, Any]:
+    """What API Gateway hands to the function."""
+    return {
+        "resource": "/v1/verifications",
+        "requestContext": {
+            "httpMethod": "POST",
+            "resourcePath": "/v1/verifications",
+            "requestId": uuid.uuid4().hex,
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "headers": {
+            "authorization": "Bearer local-dev-key",
+            "content-type": "application/json",
+            "idempotency-key": uuid.uuid4().hex,
+        },
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {},
+        "stageVariables": {},
+        "body": json.dumps({"name": NAME, "id_number": number, **members}),
+        "isBase64Encoded": False,
+    }
+
+
+def number(serial: int) -> str:
+    """A well-formed number of the 1850s."""
+    from chalicelib.domain.resident_id import check_character
+
+    first17 = f"1101011853010{1 + serial // 1000}{serial % 1000:03d}"
+    return first17 + check_character(first17)
+
+
+class Counted:
+    """DynamoDB calls and write units of one handler, by boto's own events."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.units = 0.0
+        self.reported = False
+
+    def watch(self, client: Any) -> None:  # noqa: ANN401  # any boto client
+        """Count what goes through this client from now on."""
+        service = client.meta.service_model.service_name
+        events = client.meta.events
+        if service == "dynamodb":
+            events.register("before-parameter-build.dynamodb", self._ask_units)
+        events.register(f"after-call.{service}", self._count)
+
+    @staticmethod
+    def _ask_units(params: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401
+        if "ReturnConsumedCapacity" in model.input_shape.members:
+            params["ReturnConsumedCapacity"] = "INDEXES"
+
+    def _count(self, parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401
+        self.calls[f"{model.service_model.service_name}:{model.name}"] += 1
+        if model.name not in {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}:
+            return
+        used = parsed.get("ConsumedCapacity") or []
+        for entry in used if isinstance(used, list) else [used]:
+            self.reported = True
+            self.units += entry.get("WriteCapacityUnits") or entry.get("CapacityUnits") or 0.0
+
+
+def cpu(handler: Handler, serials: range, **members: object) -> float:
+    """Seconds of this process's CPU time a call."""
+    events = [event(number(serial), **members) for serial in serials]
+    started = time.process_time()
+    answers = [handler(one, None) for one in events]
+    spent = time.process_time() - started
+    assert {answer["statusCode"] for answer in answers} == {200}, answers[0]  # noqa: S101
+    return spent / len(events)
+
+
+def measure() -> None:
+    """Print the table; the environment is the running stack's."""
+    from app import app
+    from benchmarks import tutorial
+    from chalicelib import bootstrap
+
+    tools = bootstrap.container().tools
+    ours, theirs = Counted(), Counted()
+    handlers: dict[str, Handler] = {"tutorial": tutorial.handler, "ours": app}
+    for handler in handlers.values():
+        cpu(handler, range(3))  # warm
+    for client in (tools.repository._client, tools.sealer._client, tools.secrets._client):  # type: ignore[attr-defined]  # noqa: SLF001
+        ours.watch(client)
+    for client in (tutorial.table.meta.client, tutorial.secrets):
+        theirs.watch(client)
+    best: dict[str, float] = {}
+    for turn in range(ROUNDS):
+        for name, handler in handlers.items():
+            serials = range(100 + turn * CALLS, 100 + (turn + 1) * CALLS)
+            spent = cpu(handler, serials)
+            best[name] = min(spent, best.get(name, spent))
+    calls = ROUNDS * CALLS
+    print("A warm verification                   tutorial       ours      ratio")
+    print(
+        f"  own CPU, ms, best of {ROUNDS} rounds      {best['tutorial'] * 1e3:9.2f}"
+        f"  {best['ours'] * 1e3:9.2f}  {best['ours'] / best['tutorial']:9.2f}"
+    )
+    print(_units(theirs, ours, calls))
+    for name, counted in (("tutorial", theirs), ("ours", ours)):
+        listed = ", ".join(f"{call} {n / calls:.2f}" for call, n in sorted(counted.calls.items()))
+        print(f"  AWS calls, {name}: {listed}")
+
+
+def _units(theirs: Counted, ours: Counted, calls: int) -> str:
+    label = "  DynamoDB write units a verification "
+    if not ours.reported:
+        return label + "  not measured: needs dynoxide, see `make peers`"
+    one, other = theirs.units / calls, ours.units / calls
+    return f"{label}{one:8.2f}  {other:9.2f}  {other / one:9.2f}"
+
+
+def main() -> None:
+    """Start the stack in another process, measure against it in this one, stop it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "env"
+        command = [sys.executable, "-m", "local_stack", "--env-file", str(file)]
+        command += ["--port", "0", "--mock-port", "0", "--aws-port", "0"]
+        command += ["--dynoxide"] if dynoxide.find() else []
+        stack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            while not file.exists() or not file.read_text("utf-8").endswith("\n"):
+                if stack.poll() is not None:
+                    sys.exit("the local stack did not start")
+                time.sleep(0.05)
+            lines = file.read_text("utf-8").splitlines()
+            os.environ.update(line.partition("=")[::2] for line in lines)
+            measure()
+        finally:
+            stack.terminate()
+            stack.wait(timeout=20)
+
+
+if __name__ == "__main__":
+    main()

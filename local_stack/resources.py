@@ -1,0 +1,138 @@
+"""The table, the key and the secret of ``.chalice/resources.json``, made through AWS's own APIs.
+
+moto's CloudFormation takes two seconds for its first call and leaves out what it does not know
+without a word. Here a resource or a property that nobody has thought of raises ValueError, so
+that what runs on a laptop is what is deployed. Key policies stay with the deployment.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+REGION = "cn-north-1"
+CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+_FILE = Path(__file__).parents[1] / ".chalice" / "resources.json"
+_TABLE, _KEY, _SECRET = "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"
+_KNOWN = {
+    _TABLE: {
+        "AttributeDefinitions",
+        "BillingMode",
+        "GlobalSecondaryIndexes",
+        "KeySchema",
+        "PointInTimeRecoverySpecification",
+        "SSESpecification",
+        "TimeToLiveSpecification",
+    },
+    _KEY: {"Description", "EnableKeyRotation", "KeyPolicy"},
+    _SECRET: {"Description"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the service has to be told: TABLE_NAME, KMS_KEY_ID and SECRET_ID."""
+
+    table: str
+    key_id: str
+    secret_id: str
+
+
+def create(
+    endpoint_url: str,
+    *,
+    dynamodb_url: str | None = None,
+    secret_string: str | None = None,
+    table: str | None = None,
+) -> Names:
+    """Make key, table and secret there; the table at ``dynamodb_url`` if that is given.
+
+    Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
+    it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
+    after a deployment.
+    """
+    key_id = _create_key(client("kms", endpoint_url))
+    dynamodb = client("dynamodb", dynamodb_url or endpoint_url)
+    table = create_table(dynamodb, table, key_id=key_id)
+    secret_id = _create_secret(client("secretsmanager", endpoint_url), secret_string)
+    return Names(table, key_id, secret_id)
+
+
+def create_table(dynamodb: "DynamoDBClient", name: str | None = None, *, key_id: str = "") -> str:
+    """Make one more table, sealed by the key if one is given; returns its name."""
+    name = name or _new_name("Table")
+    wanted = _properties(_TABLE)
+    request: dict[str, Any] = {
+        field: wanted[field]
+        for field in ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    }
+    sealing = wanted["SSESpecification"]
+    if key_id:
+        request["SSESpecification"] = {
+            "Enabled": sealing["SSEEnabled"],
+            "SSEType": sealing["SSEType"],
+            "KMSMasterKeyId": key_id,
+        }
+    try:
+        dynamodb.create_table(TableName=name, **request)
+    except dynamodb.exceptions.ResourceInUseException:
+        return name
+    dynamodb.update_time_to_live(
+        TableName=name, TimeToLiveSpecification=wanted["TimeToLiveSpecification"]
+    )
+    _keep_backups(dynamodb, name, wanted["PointInTimeRecoverySpecification"])
+    return name
+
+
+def _keep_backups(dynamodb: "DynamoDBClient", name: str, wanted: Any) -> None:  # noqa: ANN401
+    try:
+        dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=wanted)
+    except dynamodb.exceptions.ClientError as exc:
+        # dynoxide has no backups.
+        if exc.response["Error"]["Code"] != "UnknownOperationException":
+            raise
+
+
+def _create_key(kms: "KMSClient") -> str:
+    wanted = _properties(_KEY)
+    key_id = kms.create_key(Description=wanted["Description"])["KeyMetadata"]["KeyId"]
+    if wanted["EnableKeyRotation"]:
+        kms.enable_key_rotation(KeyId=key_id)
+    return key_id
+
+
+def _create_secret(client: "SecretsManagerClient", value: str | None) -> str:
+    wanted, name = _properties(_SECRET), _new_name("Secret")
+    given = {} if value is None else {"SecretString": value}
+    client.create_secret(Name=name, Description=wanted["Description"], **given)
+    return name
+
+
+def _new_name(kind: str) -> str:
+    return f"eryaosu-{kind}-{secrets.token_hex(6)}"
+
+
+@cache
+def _resources() -> Mapping[str, Mapping[str, Any]]:
+    """Properties by resource type; there is one of each."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, resource in json.loads(_FILE.read_text("utf-8"))["Resources"].items():
+        kind, properties = resource["Type"], resource["Properties"]
+        if kind not in _KNOWN or kind in found:
+            raise ValueError(f"{_FILE.name}: {name}: nobody makes this {kind} locally")
+        unknown = sorted(set(properties) - _KNOWN[kind])
+        if unknown:
+            raise ValueError(f"{_FILE.name}: {name}: nobody reads {', '.join(unknown)} locally")
+        found[kind] = properties
+    return found
