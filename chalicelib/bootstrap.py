@@ -105,7 +105,7 @@ _container: Container | None = None
 
 
 def container() -> Container:
-    """The one of this process; raises ServiceUnavailableError, and logs why, if it can't be built."""
+    """The one of this process; raises ServiceUnavailableError, and logs the setting to mend."""
     global _container  # noqa: PLW0603  # one composition root a process is the point
     with _lock:
         if _container is None:

@@ -18,6 +18,7 @@ from local_stack.stack import Ports, Stack, local_secret
 
 PORTS = Ports(api=8000, mock=8001, aws=8002)
 MAX_WAIT = 15
+MAX_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_PORT:
         raise argparse.ArgumentTypeError("must be a port number from 0 to 65535")
     return int(text)
 

@@ -8,20 +8,19 @@ that what runs on a laptop is what is deployed. Key policies stay with the deplo
 import json
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 REGION = "cn-north-1"
-CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+ACCESS_KEY = "local"
+"""Id and secret that every stand-in takes; never the caller's own."""
 
 _FILE = Path(__file__).parents[1] / ".chalice" / "resources.json"
 _TABLE, _KEY, _SECRET = "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"
@@ -62,17 +61,24 @@ def create(
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
     after a deployment.
     """
-    key_id = _create_key(client("kms", endpoint_url))
-    dynamodb = client("dynamodb", dynamodb_url or endpoint_url)
-    table = create_table(dynamodb, table, key_id=key_id)
-    secret_id = _create_secret(client("secretsmanager", endpoint_url), secret_string)
-    return Names(table, key_id, secret_id)
+    import boto3
+
+    # A session of its own: boto3's default one is not made for threads.
+    session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+    key_id = _create_key(session.client("kms", endpoint_url=endpoint_url))
+    dynamodb = session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)
+    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
+    return Names(
+        table=create_table(dynamodb, table, key_id=key_id),
+        key_id=key_id,
+        secret_id=_create_secret(secrets_manager, secret_string),
+    )
 
 
 def create_table(dynamodb: "DynamoDBClient", name: str | None = None, *, key_id: str = "") -> str:
     """Make one more table, sealed by the key if one is given; returns its name."""
     name = name or _new_name("Table")
-    wanted = _properties(_TABLE)
+    wanted = _resources()[_TABLE]
     request: dict[str, Any] = {
         field: wanted[field]
         for field in ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
@@ -105,7 +111,7 @@ def _keep_backups(dynamodb: "DynamoDBClient", name: str, wanted: Any) -> None:  
 
 
 def _create_key(kms: "KMSClient") -> str:
-    wanted = _properties(_KEY)
+    wanted = _resources()[_KEY]
     key_id = kms.create_key(Description=wanted["Description"])["KeyMetadata"]["KeyId"]
     if wanted["EnableKeyRotation"]:
         kms.enable_key_rotation(KeyId=key_id)
@@ -113,9 +119,9 @@ def _create_key(kms: "KMSClient") -> str:
 
 
 def _create_secret(client: "SecretsManagerClient", value: str | None) -> str:
-    wanted, name = _properties(_SECRET), _new_name("Secret")
-    given = {} if value is None else {"SecretString": value}
-    client.create_secret(Name=name, Description=wanted["Description"], **given)
+    wanted, name = _resources()[_SECRET], _new_name("Secret")
+    request: dict[str, Any] = {} if value is None else {"SecretString": value}
+    client.create_secret(Name=name, Description=wanted["Description"], **request)
     return name
 
 

@@ -39,7 +39,7 @@ What is where, each module building only on those above it:
     serving          cheroot around Flask
     cli, __main__    the command line
 
-It imports nothing from chalicelib: shared mapping code could be wrong on both sides at once.
+It imports nothing from chalicelib: common mapping code could be wrong on both sides at once.
 """
 
 from mock_server.app import create_app

@@ -31,7 +31,7 @@ def main() -> int:
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.request_stop())
-    # AppCodes given on the command line are not repeated: the output may be a shared log.
+    # AppCodes given on the command line are not repeated: the output may end in a log.
     appcode = "YOUR_APPCODE" if command.options.appcodes else "any"
     print(_WELCOME.format(url=server.url, appcode=appcode, number=SAMPLE_NUMBER), flush=True)
     server.serve_forever()

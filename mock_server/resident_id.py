@@ -11,6 +11,7 @@ from operator import mul
 LENGTH = 18
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_WEIGHTED_ZEROS = ord("0") * sum(_WEIGHTS)
 _CHECK_CHARACTERS = "10X98765432"
 
 
@@ -20,7 +21,9 @@ def check_character(first_17: str) -> str:
     >>> check_character("11010519491231002")
     'X'
     """
-    return _CHECK_CHARACTERS[sum(map(mul, _WEIGHTS, map(int, first_17))) % len(_CHECK_CHARACTERS)]
+    # Over the bytes: a million people are checked at a start.
+    weighted = sum(map(mul, _WEIGHTS, first_17.encode("ascii"))) - _WEIGHTED_ZEROS
+    return _CHECK_CHARACTERS[weighted % len(_CHECK_CHARACTERS)]
 
 
 def birthday(number: str) -> date | None:

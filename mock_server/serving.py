@@ -6,10 +6,12 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cheroot import wsgi
+from cheroot.workers import threadpool
 
 from mock_server.wire import ENVIRON_KEY
 
@@ -24,6 +26,7 @@ _BACKLOG = 1024
 # How soon a waiting call sees that its caller hung up, and a stop is seen by the listener.
 _SLICE_SECONDS = 0.1
 _IDLE_SECONDS = 60
+_MOMENT_SECONDS = 0.0001
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -80,6 +83,16 @@ class _Gateway(wsgi.Gateway_10):
         self.env[ENVIRON_KEY] = _SocketWire(req, req.server.stopping)
 
 
+class _Threads(threadpool.ThreadPool):
+    """cheroot's, which would sleep for 0.1 s at each start because one thread is not up yet."""
+
+    def _spawn_worker(self) -> Any:  # noqa: ANN401
+        worker = super()._spawn_worker()  # type: ignore[misc]  # not in its stubs
+        while not worker.ready:
+            time.sleep(_MOMENT_SECONDS)
+        return worker
+
+
 class _Cheroot(wsgi.Server):
     """cheroot, set up for many calls at once of which some hang."""
 
@@ -87,13 +100,8 @@ class _Cheroot(wsgi.Server):
     expiration_interval = _SLICE_SECONDS
 
     def __init__(self, address: tuple[str, int], app: "WSGIApplication") -> None:
-        super().__init__(
-            address,
-            app,
-            numthreads=_THREADS,
-            request_queue_size=_BACKLOG,
-            timeout=_IDLE_SECONDS,
-        )
+        super().__init__(address, app, request_queue_size=_BACKLOG, timeout=_IDLE_SECONDS)
+        self.requests = _Threads(self, min=_THREADS)
         self.gateway = _Gateway
         self.stopping = threading.Event()
 

@@ -29,6 +29,7 @@ from chalicelib.services.ports import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.adapters.faults import Fault
     from chalicelib.adapters.notation import Item
 
 _TRIES = 6
@@ -91,18 +92,47 @@ class DynamoRepository:
         fails or its reply stays away, the item tells whether an earlier one did: the attempts'
         tokens make ``after`` its writer's own.
         """
-        lost, unsure = 0, False
+        lost = 0
         shards = self._rng.sample(range(self._layout.shards), self._layout.shards)
         for tried in range(_TRIES):
             self._pause_before(tried)
             fault = self._sent(write, shards[tried % len(shards)])
             if fault is None or self._found_done(write, fault):
                 return
-            unsure = unsure or fault.unsure
             lost += not fault.contended
-            if lost and (lost == _LOST_REPLIES or not fault.unsure):
+            if not fault.contended and (lost == _LOST_REPLIES or not fault.unsure):
                 raise self._unavailable(fault) from fault.error
-        ...
+        if lost:
+            raise self._unavailable(fault) from fault.error
+        raise ContendedError(f"table {self._table}: {fault.name}") from fault.error
+
+    def _sent(self, write: Write, shard: int) -> "Fault | None":
+        """One try. botocore gives a transaction its ClientRequestToken, one for all repetitions."""
+        now = self._clock.now()
+        put = self._layout.put(write, now)
+        beside = [*self._layout.beside(write, now, shard)]
+        try:
+            if beside:
+                self._client.transact_write_items(TransactItems=[{"Put": put}, *beside])
+            else:
+                self._client.put_item(**put)
+        except faults.ERRORS as exc:
+            return faults.of(exc)
+        return None
+
+    def _found_done(self, write: Write, fault: "Fault") -> bool:
+        """Whether the write was done in spite of the fault; raises if it never can be."""
+        if fault.refused is not None and 0 not in fault.refused:
+            raise HoldConflictError from fault.error
+        if fault.refused is None and not fault.unsure:
+            return False
+        standing = fault.refused and fault.refused[0]
+        current = self._verification(standing) if standing else self.get(write.after.id)
+        if current == write.after:
+            return True
+        if fault.refused or _revision(current) != _revision(write.before):
+            raise ConflictError(current) from fault.error
+        return False
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> Page:
         """Verifications created that day (UTC+8); raises ValueError for a broken cursor."""
@@ -120,3 +150,156 @@ class DynamoRepository:
             self._loaded(found[:limit]),
             keys.cursor_of(plain(found[limit - 1]["day_sort"])) if more else None,
         )
+
+    def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
+        """Open ones whose lease ends, or that are uncounted since, before ``due``."""
+        found = self._first(
+            limit,
+            index="open",
+            shards=[keys.open_shard(shard) for shard in range(self._layout.shards)],
+            condition="open_shard = :shard AND open_due <= :bound",
+            bound=exact(due),
+            sort="open_due",
+            newest_first=False,
+        )
+        # The index lags behind: look again at what was loaded.
+        return [item for item in self._loaded(found) if item.open and keys.due(item) <= due]
+
+    def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
+        """One entry a day, in the order asked; of all clients if ``client`` is None."""
+        return [self._usage(day, client) for day in days]
+
+    def breaker(self) -> Breaker:
+        """The breaker as it stands."""
+        item = self._item(keys.BREAKER_KEY)
+        return Breaker() if item is None else breaker_of(item)
+
+    def set_breaker(self, breaker: Breaker, *, before: Breaker) -> bool:
+        """Replace it if it still is as it was read; whether that was so."""
+        unchanged = (
+            same("revision", before.revision) if before.revision else absent(self._clock.now())
+        )
+        try:
+            self._client.put_item(TableName=self._table, Item=breaker_item(breaker), **unchanged)
+        except faults.ERRORS as exc:
+            fault = faults.of(exc)
+            if fault.refused is None:
+                raise self._unavailable(fault) from exc
+            # A repetition by botocore meets its own first call.
+            standing = fault.refused[0]
+            return standing is not None and breaker_of(standing) == breaker
+        return True
+
+    def _usage(self, day: date, client: str | None) -> DayUsage:
+        usage = DayUsage(day)
+        for item in self._query(
+            "PK = :day" if client is None else "PK = :day AND begins_with(SK, :client)",
+            {
+                ":day": plain(keys.usage_key(day, "")["PK"]),
+                ":client": None if client is None else f"{client}#",
+            },
+            ConsistentRead=True,
+        ):
+            counters = fields_of(item)
+            usage.add({name: counters[name] for name in counters.keys() - {"PK", "SK"}})
+        return usage
+
+    def _item(self, key: "keys.Key") -> "Item | None":
+        with self._translated():
+            return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
+                "Item"
+            )
+
+    def _first(
+        self,
+        limit: int,
+        *,
+        index: str,
+        shards: Iterable[str],
+        condition: str,
+        bound: str,
+        sort: str,
+        newest_first: bool,
+    ) -> "list[Item]":
+        """The first keys of an index, all its shards merged."""
+        queries = [
+            self._query(
+                condition,
+                {":shard": shard, ":bound": bound},
+                IndexName=index,
+                ScanIndexForward=not newest_first,
+                Limit=limit,
+            )
+            for shard in shards
+        ]
+        merged = merge(*queries, key=lambda item: str(plain(item[sort])), reverse=newest_first)
+        return [*islice(merged, limit)]
+
+    def _query(
+        self,
+        condition: str,
+        values: Mapping[str, object],
+        **options: Any,  # noqa: ANN401
+    ) -> "Iterator[Item]":
+        while True:
+            with self._translated():
+                reply = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeValues=item_of(values),
+                    **options,
+                )
+            yield from reply["Items"]
+            if "LastEvaluatedKey" not in reply:
+                return
+            options["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def _loaded(self, found: "Sequence[Item]") -> list[Verification]:
+        """The verifications behind an index's keys, in their order; some may be gone by now."""
+        wanted = {plain(item["PK"]): {"PK": item["PK"], "SK": item["SK"]} for item in found}
+        keys_, items = [*wanted.values()], dict[str, Verification | None]()
+        for start in range(0, len(keys_), _BATCH):
+            for item in self._batch(keys_[start : start + _BATCH]):
+                items[plain(item["PK"])] = self._verification(item)
+        return [item for name in wanted if (item := items.get(name)) is not None]
+
+    def _batch(self, batch: "Sequence[keys.Key]") -> "Iterator[Item]":
+        request: Mapping[str, Any] = {self._table: {"Keys": batch, "ConsistentRead": True}}
+        for tried in range(_TRIES):
+            self._pause_before(tried)
+            with self._translated():
+                reply = self._client.batch_get_item(RequestItems=request)
+            yield from reply["Responses"].get(self._table, ())
+            request = reply.get("UnprocessedKeys", {})
+            if not request:
+                return
+        raise UnavailableError(f"table {self._table}: keys of a BatchGetItem stay unprocessed")
+
+    def _verification(self, item: "Item | None") -> Verification | None:
+        standing = self._alive(item)
+        return None if standing is None else verification_of(standing)
+
+    def _alive(self, item: "Item | None") -> "Item | None":
+        """The item unless its time is over: TTL deletes as late as days."""
+        if item is not None and "ttl" in item and plain(item["ttl"]) < epoch(self._clock.now()):
+            return None
+        return item
+
+    def _pause_before(self, tried: int) -> None:
+        """0 s, then 25 to 400 ms, doubling, give or take a half: 1.2 s at most in all."""
+        if tried:
+            self._clock.sleep(_PAUSE * 2 ** (tried - 1) * (0.5 + self._rng.random()))
+
+    @contextmanager
+    def _translated(self) -> "Iterator[None]":
+        try:
+            yield
+        except faults.ERRORS as exc:
+            raise self._unavailable(faults.of(exc)) from exc
+
+    def _unavailable(self, fault: "Fault") -> UnavailableError:
+        return UnavailableError(f"table {self._table}: {fault.name}")
+
+
+def _revision(verification: Verification | None) -> int | None:
+    return None if verification is None else verification.revision

@@ -45,10 +45,11 @@ def absent(now: datetime) -> Condition:
 
 def unchanged(seen: Verification | None, now: datetime) -> Condition:
     """The verification is as it was seen."""
-    return absent(now) if seen is None else _same("revision", seen.revision)
+    return absent(now) if seen is None else same("revision", seen.revision)
 
 
-def _same(name: str, value: object) -> Condition:
+def same(name: str, value: object) -> Condition:
+    """The attribute has this value."""
     return {
         "ConditionExpression": f"{name} = :seen",
         "ExpressionAttributeValues": {":seen": marshalled(value)},
@@ -123,7 +124,7 @@ class Layout:
         self, hold: Hold, verification_id: str, now: datetime
     ) -> "Iterator[TransactWriteItemTypeDef]":
         mine = item_of({"holder": verification_id, "ttl": epoch(now + HOLD_TIME)})
-        seen = absent(now) if hold.holder_id is None else _same("holder", hold.holder_id)
+        seen = absent(now) if hold.holder_id is None else same("holder", hold.holder_id)
         yield {
             "Put": {
                 "TableName": self.table,
@@ -141,7 +142,7 @@ class Layout:
             }
 
     def _release(self, hold: Hold, verification_id: str) -> "TransactWriteItemTypeDef":
-        condition = _same("holder", verification_id)
+        condition = same("holder", verification_id)
         condition["ConditionExpression"] += " OR attribute_not_exists(PK)"
         return {
             "Delete": {"TableName": self.table, "Key": hold_key(hold.subject), **condition},

@@ -173,8 +173,19 @@ def test_reuse_costs_nothing_and_names_its_source() -> None:
 
 STEPS = st.lists(
     st.sampled_from(
-        ["0000", "0010", "B403MQ", "late", "not_sent", "no_answer", "expire", "close", "retry"]
-        + ["erase", "count"]
+        [
+            "0000",
+            "0010",
+            "B403MQ",
+            "late",
+            "not_sent",
+            "no_answer",
+            "expire",
+            "close",
+            "retry",
+            "erase",
+            "count",
+        ]
     ),
     max_size=12,
 )
