@@ -42,7 +42,12 @@ def hold_key(subject: str) -> Key:
 
 def usage_key(day: date, sort: str) -> Key:
     """Where a client's counters of a day stand, a part of them in each shard."""
-    return item_of({"PK": f"U#{day.isoformat()}", "SK": sort})
+    return item_of({"PK": usage_day(day), "SK": sort})
+
+
+def usage_day(day: date) -> str:
+    """What all counters of a day stand under."""
+    return f"U#{day.isoformat()}"
 
 
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})

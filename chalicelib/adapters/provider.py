@@ -107,12 +107,11 @@ class HttpProvider:
         ).prepare()
 
     def _answer(self, response: requests.Response, person: Person, appcode: str) -> Answer:
-        request_id = _ascii(response.headers.get("X-Ca-Request-Id", ""))[:_REQUEST_ID_LENGTH]
-        if _reveals(request_id, person, appcode):
-            request_id = ""
-        fields: Mapping[str, object] = {}
-        if response.status_code == requests.codes.ok:
-            fields = _json_object(self._body(response))
+        request_id = _request_id(response.headers, person, appcode)
+        try:
+            fields = self._fields(response)
+        except HTTPError:
+            return Answer(codes.NO_ANSWER, upstream_request_id=request_id)
         code = _resp_code(fields, person)
         message = _text(fields.get("respMessage"))
         derived = _derived(fields)
@@ -121,16 +120,21 @@ class HttpProvider:
             derived = None
         if _LIKE_A_NUMBER.search(_squeezed(message)) or _reveals(message, person, appcode):
             message = ""
-        return Answer(code, message[:_MESSAGE_LENGTH], request_id or None, derived)
+        return Answer(code, message[:_MESSAGE_LENGTH], request_id, derived)
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _fields(self, response: requests.Response) -> Mapping[str, object]:
+        """Empty if there are none; an error's body is left unread, its headers say it all."""
+        if response.status_code != requests.codes.ok:
+            return {}
         try:
             body: bytes = response.raw.read(self._max_body_bytes + 1, decode_content=True)
-        except (DecodeError, ProtocolError) as error:
-            if isinstance(error, DecodeError) or isinstance(error.__cause__, IncompleteRead):
-                return b""
+        except DecodeError:
+            return {}
+        except ProtocolError as error:
+            if isinstance(error.__cause__, IncompleteRead):
+                return {}
             raise
-        return body if len(body) <= self._max_body_bytes else b""
+        return _json_object(body) if len(body) <= self._max_body_bytes else {}
 
 
 def is_live(url: str) -> bool:
@@ -217,6 +221,13 @@ def _gateway_error(status: int, headers: Mapping[str, str]) -> tuple[str, str]:
     if not (code and codes.is_listed(code)):
         code = codes.from_old_gateway(status, message) or code
     return code or codes.BAD_ANSWER, message
+
+
+def _request_id(headers: Mapping[str, str], person: Person, appcode: str) -> str | None:
+    request_id = _ascii(headers.get("X-Ca-Request-Id", ""))
+    if _reveals(request_id, person, appcode):
+        return None
+    return request_id[:_REQUEST_ID_LENGTH] or None
 
 
 def _derived(fields: Mapping[str, object]) -> DerivedFields | None:

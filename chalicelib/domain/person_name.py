@@ -20,9 +20,10 @@ may stand between its parts, and nothing else.
 '张*'
 """
 
-import re
-import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
+from string import ascii_letters, ascii_uppercase
+from unicodedata import category, normalize
 
 from chalicelib.domain.blanks import BLANKS, INVISIBLE, SPACES
 from chalicelib.domain.errors import (
@@ -32,33 +33,37 @@ from chalicelib.domain.errors import (
     NameSeparatorError,
     NameSpecialCharacterError,
     NameTooLongError,
+    PersonNameError,
 )
 
 _LONG = 25
 _MAX = 50
 
-# Ranges and not isalpha(), for which the newest blocks of older Pythons are nothing: the main
-# block, extensions A to J, the zero, and 12 that stand among the compatibility ideographs.
+# First and last of each range. Not isalpha(), which in older Pythons does not know the newest
+# blocks; no regular expression, which would take some milliseconds of a cold start to compile.
+_USUAL = "\u4e00\u9fff"
 _HAN = (
-    r"\u4e00-\u9fff\u3400-\u4dbf\U00020000-\U0002a6df\U0002a700-\U0002ebef"
-    r"\U0002ebf0-\U0002ee5f\U00030000-\U000323af\U000323b0-\U0003347f\u3007"
-    r"\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"
+    "\u3007\u3007"  # zero
+    "\u3400\u4dbf"  # extension A
+    "\u4e00\u9fff"
+    # 12 that are no compatibility ideographs although they stand among them
+    "\ufa0e\ufa0f\ufa11\ufa11\ufa13\ufa14\ufa1f\ufa1f\ufa21\ufa21\ufa23\ufa24\ufa27\ufa29"
+    "\U00020000\U0002a6df"  # B
+    "\U0002a700\U0002ebef"  # C to F
+    "\U0002ebf0\U0002ee5f"  # I
+    "\U00030000\U000323af"  # G, H
+    "\U000323b0\U0003347f"  # J
 )
-_is_han = re.compile(f"[{_HAN}]+(?:·[{_HAN}]+)*").fullmatch
-_has_other = re.compile(f"[^{_HAN}·]").search
-_is_latin = re.compile(r"[A-Z ,.'-]+").fullmatch
-_has_letter = re.compile(r"[A-Za-z]").search
-_has_placeholder = re.compile(r"[?？*＊□■〓\ufffd]").search
-_has_private_use = re.compile(
-    r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
-).search
+_LETTERS = frozenset(ascii_letters)
+_LATIN = frozenset(ascii_uppercase + " ,.'-")
+_PLACEHOLDERS = frozenset("?？*＊□■〓\ufffd")
+_PRIVATE_USE = "Co"
 
 # What is written where U+00B7 is meant.
 _SEPARATORS = (
     "\u0387\u2022\u2027\u2219\u22c5\u30fb\uff65\u2024\u002e\uff0e\ufe52\u3002\uff61\u2e31\u2e33"
     "\ua78f\u16eb\u318d"
 )
-# What GBK's FE50 to FEA0, private use U+E815 to U+E864 in old files, has become in GB 18030.
 _LEGACY_GBK = (
     "⺁𠂇𠂉𠃌⺄㑳㑇⺈⺋龴㖞㘚㘎⺌⺗㥮㤘龵㧏㧟㩳㧐龶龷㭎㱮㳠"
     "⺧𡗗龸⺪䁖䅟⺮䌷⺳⺶⺷𢦏䎱䎬⺻䏝䓖䙡䙌龹䜣䜩䝼䞍⻊䥇䥺"
@@ -66,31 +71,38 @@ _LEGACY_GBK = (
 )
 _VARIATION_SELECTORS = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 _COMPATIBILITY_IDEOGRAPHS = (*range(0xF900, 0xFB00), *range(0x2F800, 0x2FA1E))
-# NFKC for these only: of a whole name it would make Han characters out of symbols such as ㈱.
 _RADICALS = (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)
 
 
-def _normal(form: "_Form", points: Iterable[int]) -> dict[int, str]:
-    return {point: unicodedata.normalize(form, chr(point)) for point in points}
+def _text(points: Iterable[int]) -> str:
+    return "".join(map(chr, points))
 
 
-_REMOVED: dict[int, str] = dict.fromkeys(_VARIATION_SELECTORS, "")
-_HAN_TABLE = (
-    _REMOVED
-    | str.maketrans(dict.fromkeys(BLANKS, ""))
-    | str.maketrans(dict.fromkeys(_SEPARATORS, "·"))
-    | dict(enumerate(_LEGACY_GBK, start=0xE815))
-    | _normal("NFC", _COMPATIBILITY_IDEOGRAPHS)
-    | _normal("NFKC", _RADICALS)
-)
-_LATIN_TABLE = (
-    _REMOVED | str.maketrans(dict.fromkeys(INVISIBLE, "")) | str.maketrans(dict.fromkeys(SPACES, " "))
-)
+_HAN_TABLE: dict[int, str] = {
+    **dict.fromkeys(map(ord, BLANKS), ""),
+    **dict.fromkeys(_VARIATION_SELECTORS, ""),
+    **dict.fromkeys(map(ord, _SEPARATORS), "·"),
+    **dict(enumerate(_LEGACY_GBK, start=0xE815)),
+    **dict(
+        zip(
+            _COMPATIBILITY_IDEOGRAPHS,
+            normalize("NFC", _text(_COMPATIBILITY_IDEOGRAPHS)),
+            strict=True,
+        )
+    ),
+    # NFKC for these only: of a whole name it would make Han characters out of symbols such as ㈱.
+    **dict(zip(_RADICALS, normalize("NFKC", _text(_RADICALS)), strict=True)),
+}
+_LATIN_TABLE: dict[int, str] = {
+    **dict.fromkeys(map(ord, INVISIBLE), ""),
+    **dict.fromkeys(_VARIATION_SELECTORS, ""),
+    **dict.fromkeys(map(ord, SPACES), " "),
+}
 
 
 def compact(name: str) -> str:
     """The name as registers write it; one with a Latin letter keeps its punctuation."""
-    if not _has_letter(name):
+    if _LETTERS.isdisjoint(name):
         return name.translate(_HAN_TABLE)
     words = " ".join(filter(None, name.translate(_LATIN_TABLE).split(" ")))
     # Outside ASCII, upper() may change the letters themselves.
@@ -99,14 +111,14 @@ def compact(name: str) -> str:
 
 def validate(name: str, *, latin: bool = False) -> str:
     """The normalised name; raises PersonNameError. ``latin`` allows a name all in Latin letters."""
-    if len(name) <= _MAX and _is_han(name):
+    if 0 < len(name) <= _MAX and _is_han(name):
         return name
     name = compact(name)
     if not name:
         raise NameEmptyError("name: is empty.")
     if len(name) > _MAX:
         raise NameTooLongError("name: must be at most fifty characters long.")
-    if _is_han(name) or (latin and _has_letter(name) and _is_latin(name)):
+    if _is_han(name) or (latin and _is_latin(name)):
         return name
     raise _refusal(name)
 
@@ -125,23 +137,39 @@ def warnings(name: str) -> tuple[str, ...]:
 
 def mask(name: str) -> str:
     """The first character and a star for each further one; a single character is a star."""
-    return name[:1] + "*" * (len(name) - 1) if len(name) > 1 else "*" * len(name)
+    shown = name[:1] if len(name) > 1 else ""
+    return shown + "*" * (len(name) - len(shown))
 
 
-def _refusal(name: str) -> Exception:
-    if _has_placeholder(name):
+def _is_han(name: str) -> bool:
+    first, last = min(name), max(name)
+    if _USUAL[0] <= first and last <= _USUAL[1]:
+        return True
+    parts = name.split("·")
+    return "" not in parts and all(map(_is_han_character, "".join(parts)))
+
+
+def _is_han_character(character: str) -> bool:
+    # Within a range an odd number of its ends are passed; at its last one, both are.
+    return bisect_right(_HAN, character) % 2 == 1 or character in _HAN
+
+
+def _is_latin(name: str) -> bool:
+    return _LATIN.issuperset(name) and not _LETTERS.isdisjoint(name)
+
+
+def _refusal(name: str) -> PersonNameError:
+    if not _PLACEHOLDERS.isdisjoint(name):
         return NamePlaceholderError(
-            "name: holds a sign that stands for a character which could not be written; send the "
-            "character itself, in UTF eight."
+            "name: holds a sign for a character that could not be written; send the character."
         )
-    if _has_private_use(name):
+    if _PRIVATE_USE in map(category, name):
         return NamePrivateUseError(
-            "name: holds a private-use character, which nobody else can read; send the one that "
-            "Unicode has for it."
+            "name: holds a private-use character, which means nothing to others; send the one of "
+            "Unicode."
         )
-    if _has_other(name):
-        return NameSpecialCharacterError(
-            "name: must be Han characters; a middle dot may stand between its parts, and nothing "
-            "else."
-        )
-    return NameSeparatorError("name: a middle dot must stand between two characters, and alone.")
+    if all(map(_is_han_character, name.replace("·", ""))):
+        return NameSeparatorError("name: a middle dot must stand alone, between two characters.")
+    return NameSpecialCharacterError(
+        "name: must be Han characters; a middle dot may stand between its parts, and nothing else."
+    )

@@ -22,7 +22,6 @@ from chalicelib.config import Settings
 from chalicelib.domain.errors import ServiceError, VerificationEndedError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Answer, Person, VerificationRequest
-from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.ports import PortError, Provider, Repository, Write
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Tools, verify
@@ -62,19 +61,17 @@ class MortalProvider:
         return answer
 
 
-class MortalRepository:
-    """Everything is the inner one's but the write of an end."""
+def mortal(repository: Repository, fate: Fate) -> Repository:
+    """The same, but a worker may die right after the write of an end."""
+    inner = repository.write
 
-    def __init__(self, inner: Repository, fate: Fate) -> None:
-        self.inner, self.fate = inner, fate
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    def write(self, write: Write) -> None:
-        self.inner.write(write)
+    def write(write: Write) -> None:
+        inner(write)
         if write.usage:
-            self.fate.may_die()
+            fate.may_die()
+
+    repository.write = write  # type: ignore[method-assign]
+    return repository
 
 
 def work(tools: Tools, serials: list[int], progress: Path) -> None:
@@ -113,12 +110,10 @@ def main() -> None:
     fate = Fate(options.deaths, options.late)
     # Built before the forks, while no connection is open yet.
     tools = bootstrap.build(Settings.from_env()).tools
-    repository = MortalRepository(tools.repository, fate)
     tools = replace(
         tools,
         provider=MortalProvider(tools.provider, fate),
-        repository=repository,
-        breaker=CachedBreaker(tools.repository, tools.clock),
+        repository=mortal(tools.repository, fate),
     )
     started, deaths, forks = time.monotonic(), 0, 0
     running: dict[int, int] = {}

@@ -378,7 +378,7 @@ class TestLists:
 class TestDropIn:
     """An existing caller changes the host, and its AppCode for our key."""
 
-    def post(self, stack: Running, data: object, key: str = KEY, **headers: str) -> Any:
+    def post(self, stack: Running, data: dict[str, str], key: str = KEY, **headers: str) -> Any:
         sent = {"Authorization": f"APPCODE {key}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return requests.post(f"{stack.api}/idenAuthentication", data=data, headers=sent, timeout=20)

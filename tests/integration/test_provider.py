@@ -82,10 +82,10 @@ class Mock:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, path: str) -> Any:  # noqa: ANN401
+    def get(self, path: str) -> Any:
         return self._session.get(f"{self.url}/__admin/{path}", timeout=PLENTY).json()
 
-    def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401
+    def post(self, path: str, body: object = None) -> Any:
         return self._session.post(f"{self.url}/__admin/{path}", json=body, timeout=PLENTY).json()
 
     @property
@@ -130,7 +130,7 @@ def either(request: pytest.FixtureRequest) -> Mock:
     return mock
 
 
-def provider_at(url: str, **options: Any) -> closing[HttpProvider]:  # noqa: ANN401
+def provider_at(url: str, **options: Any) -> closing[HttpProvider]:
     return closing(HttpProvider(url + PATH, **options))
 
 
@@ -379,7 +379,7 @@ def test_quota_expiry_throttle_and_appcode_of_both_generations(either: Mock) -> 
 
 
 @pytest.mark.parametrize("generation", ["new", "old"])
-def test_a_wrong_appcode(generation: Any) -> None:  # noqa: ANN401
+def test_a_wrong_appcode(generation: Any) -> None:
     options = Options(appcodes=(APPCODE,), gateway=generation)
     with running(options) as mock, provider_at(mock.url) as provider:
         refused = provider.ask(PERSON, "f" * 32, PLENTY)
@@ -517,7 +517,7 @@ def drip(peer: Peer, head: bytes, again: bytes) -> Callable[[socket.socket], Non
 def ask_peer(
     behave: Callable[[socket.socket], object],
     timeout: float = PLENTY,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> Answer:
     with Peer(behave) as peer, provider_at(peer.url, **options) as provider:
         answer = provider.ask(PERSON, APPCODE, timeout)
@@ -572,6 +572,14 @@ def test_the_deadline_ends_what_drips() -> None:
     assert results == dict.fromkeys(DRIPS, (codes.NO_ANSWER, 1, False))
 
 
+def test_an_answer_that_began_leaves_its_request_id_for_support() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Ca-Request-Id: 78377A8F\r\nContent-Length: 9999\r\n\r\n"
+    unanswered = Answer(codes.NO_ANSWER, upstream_request_id="78377A8F")
+    with Peer(lambda _: None) as peer, provider_at(peer.url) as provider:
+        peer.behave = drip(peer, head, b" ")
+        assert provider.ask(PERSON, APPCODE, SOON) == unanswered
+
+
 def test_a_gateway_error_needs_no_body() -> None:
     head = b"HTTP/1.1 403 Forbidden\r\nX-Ca-Error-Code: B403MQ\r\nContent-Length: 9999\r\n\r\n"
     with Peer(lambda _: None) as peer, provider_at(peer.url) as provider:
@@ -614,7 +622,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     release, given_up = threading.Event(), threading.Event()
     resolve = socket.getaddrinfo
 
-    def hang(host: str, *args: Any) -> Any:  # noqa: ANN401
+    def hang(host: str, *args: Any) -> Any:
         if host == "localhost" and not args[-1] & socket.AI_NUMERICHOST:
             release.wait(PLENTY)
             given_up.set()
@@ -1026,6 +1034,7 @@ def test_the_upstreams_request_id_is_kept_clean() -> None:
     assert request_id("78377A8F-8D8B") == "78377A8F-8D8B"
     assert request_id("a\x00b\x1bé" + "c" * 200) == "ab" + "c" * 126
     assert request_id(PERSON.id_number) is None
+    assert request_id("a" * 120 + PERSON.id_number) is None
     assert request_id(APPCODE) is None
     assert request_id("") is None
 

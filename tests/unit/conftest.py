@@ -1,7 +1,8 @@
 """One use case's world: fakes whose state a test can look at."""
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,7 +15,7 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
-from tests.fakes.provider import FakeProvider
+from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.repository import FakeRepository
 
 
@@ -40,6 +41,10 @@ class World:
     sealer: FakeSealer
     tools: Tools
     policy: Policy
+
+    def script(self, answers: Iterable[Script]) -> None:
+        """What the upstream answers next, instead of what was scripted before."""
+        self.provider.answers = deque(answers)
 
     def verify(
         self,

@@ -10,7 +10,7 @@ from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
 from chalicelib.services import lookup, resolve
-from chalicelib.services.ports import ContendedError, UnavailableError
+from chalicelib.services.ports import ContendedError, UnavailableError, Write
 from chalicelib.services.sweep import sweep
 from tests.examples import NAME, NUMBER, OTHER_NAME
 from tests.unit.conftest import OPS, OTHER, SECRET, SHOP, World
@@ -42,7 +42,7 @@ class TestOutcome:
     def test_an_outcome_is_stored_counted_and_answered(
         self, world: World, code: str, outcome: Outcome
     ) -> None:
-        world.provider.answers = [replace(MATCH, code=code)]
+        world.script([replace(MATCH, code=code)])
         result = world.verify(reference="order-9")
         assert result.verification == the_one(world)
         assert result.verification.outcome is outcome
@@ -52,7 +52,7 @@ class TestOutcome:
         assert not the_one(world).uncounted
 
     def test_what_is_sent_is_normalised_and_what_is_kept_is_masked(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.verify(name=" 张　三 ", id_number=" 110105 19491231 002x ")
         (asked,) = world.provider.asked
         assert (asked.name, asked.id_number) == (NAME, NUMBER)
@@ -60,7 +60,7 @@ class TestOutcome:
         assert (one.name_masked, one.id_number_masked) == ("张*", "110***********002X")
 
     def test_the_derived_fields_rest_sealed_and_come_back_with_a_replay(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         first = world.verify()
         (sealed,) = world.repository.people.values()
         assert "朝阳区".encode() not in sealed
@@ -69,14 +69,14 @@ class TestOutcome:
         assert len(world.provider.asked) == 1
 
     def test_person_days_zero_keeps_nothing(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.obey(keep_person=False)
         assert world.verify().person == PERSON
         assert not world.repository.people
         assert world.verify().person is None
 
     def test_an_answer_that_cannot_be_sealed_is_not_lost(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.sealer.down = True
         result = world.verify()
         assert result.person == PERSON
@@ -84,12 +84,12 @@ class TestOutcome:
         assert the_one(world).outcome is Outcome.MATCH
 
     def test_configuration_says_what_is_billed(self, world: World) -> None:
-        world.provider.answers = [Answer("0007")]
+        world.script([Answer("0007")])
         world.obey(billed={"0007": Billed.NO})
         assert world.verify().verification.billed is Billed.NO
 
     def test_without_a_key_every_post_is_a_new_question(self, world: World) -> None:
-        world.provider.answers = [MATCH, MATCH]
+        world.script([MATCH, MATCH])
         ids = {world.verify(key=None).verification.id for _ in range(2)}
         assert len(ids) == len(world.provider.asked) == 2
 
@@ -112,11 +112,11 @@ class TestRefusedBeforeTheClaim:
         with pytest.raises(error):
             world.verify(name=name, id_number=number)
         assert not world.repository.items
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         assert world.verify().verification.outcome is Outcome.MATCH
 
     def test_the_check_character_is_behind_a_switch(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.obey(check_character=False)
         result = world.verify(id_number=NUMBER[:-1] + "1")
         assert result.verification.warnings == ("check_character",)
@@ -131,7 +131,7 @@ class TestRefusedBeforeTheClaim:
             world.verify(id_number=number)
         assert not world.provider.asked
         world.obey(live=False)
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         assert world.verify(id_number=number).verification.outcome is Outcome.MATCH
 
     def test_nothing_is_sent_without_secret_or_table(self, world: World) -> None:
@@ -153,7 +153,7 @@ class TestRefusedBeforeTheClaim:
     def test_contention_on_the_claim_is_tried_again_until_no_time_is_left(
         self, world: World
     ) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.repository.fail_next = [ContendedError(), ContendedError()]
         assert world.verify().verification.outcome is Outcome.MATCH
         world.repository.fail_next = [ContendedError() for _ in range(10_000)]
@@ -164,18 +164,18 @@ class TestRefusedBeforeTheClaim:
 
 class TestIdempotency:
     def test_another_payload_under_the_key_is_refused(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         world.verify()
         for change in ({"name": OTHER_NAME}, {"reference": "r"}, {"max_age": 5}):
             with pytest.raises(errors.IdempotencyKeyReusedError):
-                world.verify(**change)  # type: ignore[arg-type]
+                world.verify(**change)
 
     def test_keys_of_two_clients_are_apart(self, world: World) -> None:
-        world.provider.answers = [MATCH, MATCH]
+        world.script([MATCH, MATCH])
         assert world.verify().verification.id != world.verify(client=OTHER).verification.id
 
     def test_a_retryable_failure_is_tried_again_under_the_same_id(self, world: World) -> None:
-        world.provider.answers = [Answer("0010"), MATCH]
+        world.script([Answer("0010"), MATCH])
         with pytest.raises(errors.VerificationEndedError) as caught:
             world.verify()
         assert caught.value.code == "upstream_maintenance"
@@ -188,7 +188,7 @@ class TestIdempotency:
 
     @pytest.mark.parametrize("code", ["0004", "I400PA"])
     def test_a_final_failure_is_told_again_without_a_call(self, world: World, code: str) -> None:
-        world.provider.answers = [Answer(code)]
+        world.script([Answer(code)])
         for _ in range(2):
             with pytest.raises(errors.VerificationEndedError) as caught:
                 world.verify()
@@ -197,7 +197,7 @@ class TestIdempotency:
 
     @pytest.mark.parametrize("code", ["no_answer", "bad_answer", "D504TO", "0005"])
     def test_an_unknown_is_never_sent_again_by_itself(self, world: World, code: str) -> None:
-        world.provider.answers = [Answer(code)]
+        world.script([Answer(code)])
         for _ in range(3):
             with pytest.raises(errors.VerificationEndedError) as caught:
                 world.verify()
@@ -215,7 +215,7 @@ class TestIdempotency:
             seen.append(caught.value)
             return MATCH
 
-        world.provider.answers = [duplicate]
+        world.script([duplicate])
         first = world.verify()
         (refused,) = seen
         assert refused.verification_id == first.verification.id
@@ -224,7 +224,7 @@ class TestIdempotency:
         assert len(world.provider.asked) == 1
 
     def test_a_duplicate_that_meets_a_dead_claim_makes_it_unknown(self, world: World) -> None:
-        world.provider.answers = [Answer("no_answer")]
+        world.script([Answer("no_answer")])
         world.repository.items.clear()
         draft = _dead_claim(world)
         world.clock.advance(91)
@@ -246,22 +246,23 @@ def _dead_claim(world: World, *, key: str = "k1", max_age: int = 0) -> Verificat
         raise Killed
 
     asked = len(world.provider.asked)
-    answers, world.provider.answers = world.provider.answers, [kill]
+    answers = list(world.provider.answers)
+    world.script([kill])
     with pytest.raises(Killed):
         world.verify(key=key, max_age=max_age)
     del world.provider.asked[asked:]
-    world.provider.answers = answers
+    world.script(answers)
     return list(world.repository.items.values())[-1]
 
 
 class TestSending:
     def test_what_was_not_sent_is_sent_again_at_once(self, world: World) -> None:
-        world.provider.answers = [Answer(codes.NOT_SENT), Answer(codes.NOT_SENT), MATCH]
+        world.script([Answer(codes.NOT_SENT), Answer(codes.NOT_SENT), MATCH])
         assert world.verify().verification.outcome is Outcome.MATCH
         assert len(the_one(world).attempts) == 1
 
     def test_not_for_ever(self, world: World) -> None:
-        world.provider.answers = [Answer(codes.NOT_SENT)] * 9
+        world.script([Answer(codes.NOT_SENT)] * 9)
         with pytest.raises(errors.VerificationEndedError) as caught:
             world.verify()
         one = caught.value.verification
@@ -272,11 +273,11 @@ class TestSending:
     def test_a_process_that_slept_after_its_claim_does_not_send(self, world: World) -> None:
         original = world.repository.write
 
-        def slow(write: object) -> None:
-            original(write)  # type: ignore[arg-type]
+        def slow(write: Write) -> None:
+            original(write)
             world.clock.advance(4)
 
-        world.repository.write = slow  # type: ignore[method-assign, assignment]
+        world.repository.write = slow  # type: ignore[method-assign]
         with pytest.raises(errors.VerificationEndedError) as caught:
             world.verify()
         one = caught.value.verification
@@ -285,14 +286,14 @@ class TestSending:
         assert not world.provider.asked
 
     def test_a_rotated_appcode_is_fetched_once_and_the_call_goes_on(self, world: World) -> None:
-        world.provider.answers = [Answer("A401AC"), MATCH]
+        world.script([Answer("A401AC"), MATCH])
         world.secrets.next = replace(SECRET, appcode="new-appcode")
         assert world.verify().verification.outcome is Outcome.MATCH
         assert world.provider.appcodes == ["an-appcode", "new-appcode"]
         assert total(world) == {"calls": 1, "billed#yes": 1, "code#0000": 1}
 
     def test_a_wrong_appcode_stops_all_calls_until_it_changes(self, world: World) -> None:
-        world.provider.answers = [Answer("A401AC"), MATCH]
+        world.script([Answer("A401AC"), MATCH])
         with pytest.raises(errors.VerificationEndedError) as caught:
             world.verify()
         assert caught.value.code == "appcode_invalid"
@@ -310,7 +311,7 @@ class TestBreaker:
     def test_quota_and_its_like_stop_calls_in_every_container(
         self, world: World, code: str
     ) -> None:
-        world.provider.answers = [Answer(code), MATCH]
+        world.script([Answer(code), MATCH])
         with pytest.raises(errors.VerificationEndedError):
             world.verify()
         elsewhere = world.another_container()
@@ -321,7 +322,7 @@ class TestBreaker:
         assert world.verify(key="k2").verification.outcome is Outcome.MATCH
 
     def test_maintenance_pauses_with_a_retry_after(self, world: World) -> None:
-        world.provider.answers = [Answer("0010"), MATCH]
+        world.script([Answer("0010"), MATCH])
         with pytest.raises(errors.VerificationEndedError):
             world.verify()
         with pytest.raises(errors.BreakerOpenError) as stopped:
@@ -331,12 +332,12 @@ class TestBreaker:
         assert world.verify(key="k2").verification.outcome is Outcome.MATCH
 
     def test_mismatches_never_stop_anything(self, world: World) -> None:
-        world.provider.answers = [Answer("0008")] * 20
+        world.script([Answer("0008")] * 20)
         for n in range(20):
             world.verify(key=f"k{n}")
 
     def test_replays_are_served_while_it_is_open(self, world: World) -> None:
-        world.provider.answers = [MATCH, Answer("B403MQ")]
+        world.script([MATCH, Answer("B403MQ")])
         first = world.verify()
         with pytest.raises(errors.VerificationEndedError):
             world.verify(key="k2")
@@ -345,7 +346,7 @@ class TestBreaker:
 
 class TestReuse:
     def test_an_earlier_outcome_is_free(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         first = world.verify(max_age=60)
         second = world.verify(key="k2", max_age=60)
         assert second.verification.reused_from == first.verification.id
@@ -356,7 +357,7 @@ class TestReuse:
         assert third == second
 
     def test_not_beyond_its_age_nor_without_being_asked_for(self, world: World) -> None:
-        world.provider.answers = [MATCH] * 3
+        world.script([MATCH] * 3)
         world.verify(max_age=60)
         world.verify(key="k2")
         world.clock.advance(61)
@@ -364,7 +365,7 @@ class TestReuse:
         assert len(world.provider.asked) == 3
 
     def test_not_across_clients_names_or_a_rotated_hash_key(self, world: World) -> None:
-        world.provider.answers = [MATCH] * 4
+        world.script([MATCH] * 4)
         world.verify(max_age=60)
         world.verify(max_age=60, client=OTHER)
         world.verify(key="k2", max_age=60, name=OTHER_NAME)
@@ -381,13 +382,13 @@ class TestReuse:
             seen.append(caught.value.verification_id)
             return MATCH
 
-        world.provider.answers = [meanwhile]
+        world.script([meanwhile])
         first = world.verify(max_age=60)
         assert seen == [first.verification.id]
         assert len(world.provider.asked) == 1
 
     def test_an_unknown_holder_blocks_while_it_is_young(self, world: World) -> None:
-        world.provider.answers = [Answer("no_answer"), MATCH]
+        world.script([Answer("no_answer"), MATCH])
         with pytest.raises(errors.VerificationEndedError) as first:
             world.verify(max_age=60)
         with pytest.raises(errors.VerificationEndedError) as second:
@@ -398,7 +399,7 @@ class TestReuse:
         assert world.verify(key="k2", max_age=60).verification.outcome is Outcome.MATCH
 
     def test_a_failed_holder_is_taken_over(self, world: World) -> None:
-        world.provider.answers = [Answer("T429GR"), MATCH]
+        world.script([Answer("T429GR"), MATCH])
         with pytest.raises(errors.VerificationEndedError):
             world.verify(max_age=60)
         second = world.verify(key="k2", max_age=60)
@@ -417,7 +418,7 @@ class TestReuse:
         assert world.repository.items[dead.id].status is Status.UNKNOWN
 
     def test_an_erased_holder_is_no_source(self, world: World) -> None:
-        world.provider.answers = [MATCH, MATCH]
+        world.script([MATCH, MATCH])
         first = world.verify(max_age=60)
         _erase(world, first.verification.id)
         assert not world.repository.holders
@@ -446,7 +447,7 @@ class TestTheEnd:
             world.repository.fail_next = [ContendedError()]
             return MATCH
 
-        world.provider.answers = [contended]
+        world.script([contended])
         assert world.verify().verification.outcome is Outcome.MATCH
         assert the_one(world).uncounted
         assert not total(world)
@@ -460,7 +461,7 @@ class TestTheEnd:
             world.repository.lose_reply_next = 1
             return MATCH
 
-        world.provider.answers = [losing]
+        world.script([losing])
         assert world.verify().verification.outcome is Outcome.MATCH
         assert "not_recorded" not in the_one(world).warnings
         assert total(world)["calls"] == 1
@@ -470,7 +471,7 @@ class TestTheEnd:
             world.repository.down = True
             return MATCH
 
-        world.provider.answers = [outage]
+        world.script([outage])
         result = world.verify()
         assert result.verification.outcome is Outcome.MATCH
         assert "not_recorded" in result.verification.warnings
@@ -487,7 +488,7 @@ class TestTheEnd:
             assert the_one(world).status is Status.UNKNOWN
             return MATCH
 
-        world.provider.answers = [late]
+        world.script([late])
         assert world.verify().verification.outcome is Outcome.MATCH
         assert the_one(world).status is Status.COMPLETED
         assert total(world) == {"calls": 1, "billed#yes": 1, "code#0000": 1}
@@ -498,7 +499,7 @@ class TestTheEnd:
             sweep(repository=world.repository, clock=world.clock)
             return MATCH
 
-        world.provider.answers = [late]
+        world.script([late])
         world.verify()
         ((day, _),) = world.repository.days
         assert day == the_one(world).attempts[0].day
@@ -510,7 +511,7 @@ class TestTheEnd:
             _erase(world, the_one(world).id)
             return MATCH
 
-        world.provider.answers = [late]
+        world.script([late])
         world.verify()
         one = the_one(world)
         assert (one.erased, one.billed, one.name_masked) == (True, Billed.YES, None)
@@ -519,7 +520,7 @@ class TestTheEnd:
 
 class TestResolveAndErase:
     def unknown(self, world: World) -> str:
-        world.provider.answers = [Answer("no_answer"), *world.provider.answers]
+        world.script([Answer("no_answer"), *world.provider.answers])
         with pytest.raises(errors.VerificationEndedError) as caught:
             world.verify()
         assert caught.value.verification_id
@@ -537,14 +538,14 @@ class TestResolveAndErase:
             _resolve(world, one, billed, Action.CLOSE)
 
     def test_retry_lets_the_next_post_ask_again(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         one = self.unknown(world)
         assert _resolve(world, one, Billed.NO, Action.RETRY).retryable
         assert world.verify().verification.id == one
         assert len(world.provider.asked) == 2
 
     def test_after_an_erasure_the_key_answers_gone_and_never_calls(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         one = world.verify().verification.id
         _erase(world, one)
         _erase(world, one)
@@ -559,11 +560,11 @@ class TestResolveAndErase:
                 _erase(world, the_one(world).id)
             return MATCH
 
-        world.provider.answers = [during]
+        world.script([during])
         world.verify()
 
     def test_nobody_sees_another_clients(self, world: World) -> None:
-        world.provider.answers = [MATCH]
+        world.script([MATCH])
         one = world.verify().verification.id
         seen = {"repository": world.repository, "clock": world.clock}
         assert lookup.get(one, client=SHOP, **seen).id == one  # type: ignore[arg-type]
@@ -584,7 +585,7 @@ def test_the_sweeper_leaves_the_living_alone(world: World) -> None:
         assert sweep(repository=world.repository, clock=world.clock).expired == 0
         return MATCH
 
-    world.provider.answers = [during]
+    world.script([during])
     world.verify()
 
 
@@ -595,7 +596,7 @@ def test_an_outage_is_told_to_who_sweeps(world: World) -> None:
 
 
 def test_listing_filters_and_pages(world: World) -> None:
-    world.provider.answers = [Answer(code) for code in ("0000", "0008") * 5]
+    world.script([Answer(code) for code in ("0000", "0008") * 5])
     for n in range(10):
         world.verify(key=f"k{n}")
         world.clock.advance(1)
