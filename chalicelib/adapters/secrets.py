@@ -35,12 +35,6 @@ class _Kept:
     read: _Moment
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    reason: str
-    cause: Exception
-
-
 class SecretsManagerSecrets:
     """The secrets port; one read at a time, and the last good secret outlives an hour of errors.
 
@@ -63,16 +57,20 @@ class SecretsManagerSecrets:
         self._check = check
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
-        self._failure: _Failure | None = None
+        self._trouble = "is not read yet"
+        self._cause: Exception | None = None
         self._reads = 0
         self._tried: _Moment | None = None
         self._forced: _Moment | None = None
-        self._logged = ""
 
     def current(self) -> Secret:
-        """The secret, five minutes old or, while it cannot be read, an hour; or UnavailableError."""
+        """The secret, at most five minutes old, or an hour while it cannot be read.
+
+        Raises UnavailableError.
+        """
+        reads = self._reads
         secret = self._younger_than(CACHE_SECONDS)
-        return self._renewed(self._reads) if secret is None else secret
+        return self._renewed(reads) if secret is None else secret
 
     def _renewed(self, reads_seen: int) -> Secret:
         with self._lock:
@@ -81,7 +79,9 @@ class SecretsManagerSecrets:
                 self._read()
             secret = self._younger_than(STALE_SECONDS)
             if secret is None:
-                raise self._unavailable()
+                raise UnavailableError(
+                    f"secret {self._secret_id}: {self._trouble}"
+                ) from self._cause
             return secret
 
     def _just_failed(self) -> bool:
@@ -99,8 +99,10 @@ class SecretsManagerSecrets:
             if self._age(self._forced) >= PAUSE_SECONDS:
                 self._read()
                 self._forced = self._tried
-            if self._kept is None or self._failure is not None:
-                raise self._unavailable()
+            if self._kept is None or self._trouble:
+                raise UnavailableError(
+                    f"secret {self._secret_id}: {self._trouble}"
+                ) from self._cause
             return self._kept.secret
 
     def _read(self) -> None:
@@ -114,7 +116,7 @@ class SecretsManagerSecrets:
             self._fail(self._reason(exc), exc)
         else:
             self._kept = _Kept(secret, self._moment())
-            self._failure, self._logged = None, ""
+            self._trouble, self._cause = "", None
         self._tried = self._moment()
         self._reads += 1
 
@@ -127,10 +129,9 @@ class SecretsManagerSecrets:
         return text
 
     def _fail(self, reason: str, cause: Exception) -> None:
-        self._failure = _Failure(f"secret {self._secret_id}: {reason}", cause)
-        if reason != self._logged:
-            self._logged = reason
-            logger.error("%s", self._failure.reason)
+        if reason != self._trouble:
+            logger.error("secret %s: %s", self._secret_id, reason)
+        self._trouble, self._cause = reason, cause
 
     def _reason(self, error: Exception) -> str:
         if not isinstance(error, ClientError):
@@ -139,7 +140,10 @@ class SecretsManagerSecrets:
         if code == "ResourceNotFoundException":
             return f"does not exist or has no value yet; {self._mend()}"
         if code == "AccessDeniedException":
-            return "may not be read; allow secretsmanager:GetSecretValue on it"
+            return (
+                "may not be read; allow secretsmanager:GetSecretValue on it, and kms:Decrypt on "
+                "its key if it has one of its own"
+            )
         return f"cannot be read ({code})"
 
     def _mend(self) -> str:
@@ -147,14 +151,6 @@ class SecretsManagerSecrets:
             "set it with: aws secretsmanager put-secret-value "
             f"--secret-id {self._secret_id} --secret-string file://secret.json"
         )
-
-    def _unavailable(self) -> UnavailableError:
-        """A new one for each caller, since raising changes it."""
-        if self._failure is None:
-            return UnavailableError(f"secret {self._secret_id}: is not read yet")
-        error = UnavailableError(self._failure.reason)
-        error.__cause__ = self._failure.cause
-        return error
 
     def _younger_than(self, seconds: float) -> Secret | None:
         kept = self._kept
@@ -164,7 +160,7 @@ class SecretsManagerSecrets:
         return _Moment(self._clock.monotonic(), self._clock.now())
 
     def _age(self, since: _Moment | None) -> float:
-        """Seconds by the clock that moved more: one stands still in a frozen or restored function."""
+        """Seconds, by the clock that moved more: one stands still while a function is frozen."""
         if since is None:
             return math.inf
         now = self._moment()

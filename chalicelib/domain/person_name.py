@@ -142,11 +142,15 @@ def mask(name: str) -> str:
 
 
 def _is_han(name: str) -> bool:
-    first, last = min(name), max(name)
-    if _USUAL[0] <= first and last <= _USUAL[1]:
-        return True
+    if "·" not in name:
+        return _are_han(name)
     parts = name.split("·")
-    return "" not in parts and all(map(_is_han_character, "".join(parts)))
+    return "" not in parts and _are_han("".join(parts))
+
+
+def _are_han(characters: str) -> bool:
+    usual = _USUAL[0] <= min(characters) and max(characters) <= _USUAL[1]
+    return usual or all(map(_is_han_character, characters))
 
 
 def _is_han_character(character: str) -> bool:

@@ -1,12 +1,78 @@
-"""The real peers, once a test process: no credentials or region of the caller's are used."""
+"""The real peers, once a test process; no credentials or region of the caller's are used."""
 
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from local_stack import dynoxide
 from local_stack.aws import AwsServer
 from local_stack.resources import ACCESS_KEY, REGION, Names, create, create_table
-from local_stack.stack import local_secret
+
+QUICK = Config(
+    connect_timeout=0.5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}
+)
+SECRET_TEXT = json.dumps(
+    {
+        "appcode": "an-appcode",
+        "id_key": "i" * 32,
+        "hash_key": "h" * 32,
+        "clients": [{"name": "shop", "key_sha256": ["0" * 64], "scopes": ["verify"]}],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Dynamodb:
+    """A fresh table with its indexes, and where it stands."""
+
+    url: str
+    table: str
+
+
+@pytest.fixture(scope="session")
+def boto() -> boto3.Session:
+    """Makes clients; tests close theirs, or pytest takes the open socket for a leak."""
+    return boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    with AwsServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def names(aws_url: str) -> Names:
+    return create(aws_url, secret_string=SECRET_TEXT)
+
+
+@pytest.fixture(scope="session")
+def dynoxide_url() -> Iterator[str]:
+    if dynoxide.find() is None:
+        pytest.skip("dynoxide is not installed; local_stack/dynoxide.py says how")
+    with dynoxide.Dynoxide() as server:
+        yield server.url
+
+
+@pytest.fixture(params=["moto", "dynoxide"])
+def dynamodb(request: pytest.FixtureRequest, boto: boto3.Session) -> Dynamodb:
+    peer = "aws_url" if request.param == "moto" else "dynoxide_url"
+    url: str = request.getfixturevalue(peer)
+    client = boto.client("dynamodb", endpoint_url=url, config=QUICK)
+    try:
+        return Dynamodb(url, create_table(client))
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """Where nobody listens, for as long as the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
