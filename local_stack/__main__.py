@@ -107,14 +107,13 @@ def _write_env(file: Path, stack: Stack) -> None:
 
 def _demo(stack: Stack) -> int:
     """The main job, over real HTTP."""
-    known = _http("GET", f"{stack.mock_url}/__admin/identities")
-    one = next(entry for entry in known if entry["answers"] == "0000")
-    question = {"name": one["name"], "id_number": one["id_number"], "reference": "demo-1"}
-    print(f"POST {stack.api_url}/v1/verifications\n{_pretty(question)}\n")
+    question = {**_somebody(stack), "reference": "demo-1"}
+    print(f"POST {stack.api_url}/v1/verifications\n{_line(question)}\n")
     answer = _http("POST", f"{stack.api_url}/v1/verifications", question)
     print(f"200 OK\n{_pretty(answer)}\n")
     ledger = _http("GET", f"{stack.mock_url}/__admin/ledger")
-    print(f"The mock upstream's charge ledger: {ledger['paid_calls']} paid call\n{_pretty(ledger)}")
+    print(f"The mock upstream's charge ledger: {ledger['paid_calls']} paid call")
+    print("\n".join(_line(entry) for entry in ledger["entries"]))
     return 0
 
 
@@ -126,8 +125,14 @@ def _http(method: str, url: str, body: object = None) -> Any:  # noqa: ANN401  #
         return json.load(response)
 
 
-def _pretty(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+def _pretty(value: dict[str, object]) -> str:
+    """One member a line, so that the whole answer fits on a screen."""
+    members = (f"  {json.dumps(name)}: {_line(member)}" for name, member in value.items())
+    return "{\n" + ",\n".join(members) + "\n}"
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _wait(stack: Stack, *, has_key: bool) -> None:
@@ -152,18 +157,19 @@ All state is in memory and gone when this ends. Ctrl-C ends it.
   curl -s {stack.api_url}/v1/verifications \\
     -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
     -H 'Idempotency-Key: order-1' \\
-    -d '{json.dumps(_sample(stack), ensure_ascii=False)}'
+    -d '{json.dumps(_somebody(stack), ensure_ascii=False)}'
 """,
         flush=True,
     )
 
 
-def _sample(stack: Stack) -> dict[str, str]:
+def _somebody(stack: Stack) -> dict[str, str]:
+    """One of the mock's invented people: name and number belong together."""
     known = _http("GET", f"{stack.mock_url}/__admin/identities")
     return next(
         {"name": entry["name"], "id_number": entry["id_number"]}
         for entry in known
-        if entry["answers"] == "0000"
+        if entry["answers"] == "0000" and not entry["any_name"]
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from cheroot import wsgi
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -65,7 +66,7 @@ class AwsServer:
     def _serve(self, listening: "Future[None]") -> None:
         try:
             self._server.prepare()
-        except OSError as exc:
+        except Exception as exc:  # noqa: BLE001  # raised again by the one who waits
             listening.set_exception(exc)
             return
         listening.set_result(None)
@@ -94,6 +95,15 @@ class _Cheroot(wsgi.Server):
     nodelay = True
     keep_alive_conn_limit = 10_000
     expiration_interval = 0.1  # how soon a stop is seen
+
+    @staticmethod
+    def bind_socket(socket_: "socket.socket", bind_addr: tuple[str, int]) -> "socket.socket":
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()  # cheroot would leave it open
+            raise
+        return socket_
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: FBT001, FBT002
         logger.log(level, msg, exc_info=traceback)

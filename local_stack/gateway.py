@@ -94,13 +94,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class ApiServer:
-    """The chalice app on a threaded server; ``url`` is known once it is made."""
+    """The chalice app on a threaded server; ``url`` is known once it is made.
+
+    Raises OSError for a port that is taken.
+    """
 
     def __init__(self, app: Chalice, host: str = "127.0.0.1", port: int = 0) -> None:
         # As ``chalice local`` does: the current request belongs to a thread.
         app.__class__ = LocalChalice
         config = Config.create(lambda_timeout=29)
-        self._server = _Server((host, port), _handler_for(app, config))
+        try:
+            self._server = _Server((host, port), _handler_for(app, config))
+        except OSError as exc:
+            raise OSError(exc.errno, f"cannot listen on {host}:{port}: {exc.strerror}") from exc
         self.url = f"http://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
