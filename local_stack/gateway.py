@@ -7,6 +7,7 @@ gateway is told to give it.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from chalice.local import ChaliceRequestHandler, LocalChalice, LocalGatewayExcep
 
 from chalicelib.domain.errors import (
     MalformedRequestError,
+    MethodNotAllowedError,
     NotFoundError,
     PayloadTooLargeError,
     ServiceError,
@@ -27,6 +29,9 @@ from chalicelib.entrypoints.errors import respond
 
 MAX_BODY = 10 * 1024 * 1024
 """What API Gateway lets through at most, in bytes."""
+
+_MAX_LINE = 1024
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 logger = logging.getLogger("eryaosu.local")
 
@@ -40,19 +45,47 @@ class _Handler(ChaliceRequestHandler):
         """Refuse what API Gateway would not hand on."""
         if not super().parse_request():
             return False
-        refusal = self._refusal()
-        if refusal is not None:
+        try:
+            self._body = self._read_body()
+        except ServiceError as refusal:
             self._send_problem(refusal)
+            self.wfile.flush()
             self.close_connection = True
-        return refusal is None
+            return False
+        return True
 
-    def _refusal(self) -> ServiceError | None:
+    def _read_body(self) -> bytes | None:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._read_chunks()
         length = self.headers.get("Content-Length", "0")
-        if self.headers.get("Transfer-Encoding") or not length.isascii() or not length.isdigit():
-            return MalformedRequestError("Content-Length: must be the number of the body's bytes.")
-        if int(length) > MAX_BODY:
-            return PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
-        return None
+        if not length.isascii() or not length.isdigit():
+            raise MalformedRequestError("Content-Length: must be the number of the body's bytes.")
+        return self._read(int(length), 0) or None
+
+    def _read_chunks(self) -> bytes:
+        """A chunked body, which API Gateway would put together as well."""
+        body = b""
+        while True:
+            size = self.rfile.readline(_MAX_LINE).partition(b";")[0].strip()
+            if not _HEX.fullmatch(size):
+                raise MalformedRequestError("The body's chunks cannot be read.")
+            if not int(size, 16):
+                break
+            body += self._read(int(size, 16), len(body))
+            self.rfile.readline(_MAX_LINE)
+        while self.rfile.readline(_MAX_LINE).strip():
+            pass  # trailers mean nothing here
+        return body
+
+    def _read(self, size: int, before: int) -> bytes:
+        if before + size > MAX_BODY:
+            raise PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
+        return self.rfile.read(size)
+
+    def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
+        return dict(self.headers), self._body
+
+    do_TRACE = do_CONNECT = ChaliceRequestHandler.do_GET  # noqa: N815  # http.server looks for these
 
     def _send_error_response(self, error: LocalGatewayException) -> None:
         self._send_problem(NotFoundError("There is no such path; /docs lists them."))
@@ -77,7 +110,11 @@ class _Handler(ChaliceRequestHandler):
             self.requestline = ""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or ""
-        self._send_problem(MalformedRequestError("This is not a request that HTTP/1.1 allows."))
+        self._send_problem(
+            MethodNotAllowedError("There is no such method.")
+            if code == HTTPStatus.NOT_IMPLEMENTED
+            else MalformedRequestError("This is not a request that HTTP/1.1 allows.")
+        )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name
         """Method, path and status only: a query or a header could hold a person."""

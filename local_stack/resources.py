@@ -8,6 +8,7 @@ that what runs on a laptop is what is deployed. Key policies stay with the deplo
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,16 +64,18 @@ def create(
     """
     import boto3
 
-    # A session of its own: boto3's default one is not made for threads.
     session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
-    key_id = _create_key(session.client("kms", endpoint_url=endpoint_url))
-    dynamodb = session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)
-    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
-    return Names(
-        table=create_table(dynamodb, table, key_id=key_id),
-        key_id=key_id,
-        secret_id=_create_secret(secrets_manager, secret_string),
-    )
+    with (
+        closing(session.client("kms", endpoint_url=endpoint_url)) as kms,
+        closing(session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)) as dynamodb,
+        closing(session.client("secretsmanager", endpoint_url=endpoint_url)) as secrets_manager,
+    ):
+        key_id = _create_key(kms)
+        return Names(
+            table=create_table(dynamodb, table, key_id=key_id),
+            key_id=key_id,
+            secret_id=_create_secret(secrets_manager, secret_string),
+        )
 
 
 def create_table(dynamodb: "DynamoDBClient", name: str | None = None, *, key_id: str = "") -> str:

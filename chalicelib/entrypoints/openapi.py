@@ -59,7 +59,7 @@ def document() -> Json:
         code: _problem_row(code, advice) for code, advice in found["x-problems"].items()
     }
     found["x-outcomes"] = {
-        row.outcome: _outcome_row(row, found["x-outcomes"][row.outcome])
+        row.outcome.value: _outcome_row(row, found["x-outcomes"][row.outcome])
         for row in codes.ROWS.values()
         if row.outcome
     }
@@ -174,7 +174,7 @@ def _problem_row(code: str, advice: str) -> Json:
     return {
         "status": status,
         "title": title,
-        "billed": kind.billed,
+        "billed": kind.billed.value,
         "retryable": kind.retryable,
         "advice": advice,
     }
@@ -184,7 +184,7 @@ def _outcome_row(row: Row, meaning: str) -> Json:
     return {
         "resp_code": row.code,
         "resp_message": row.message,
-        "billed": row.billed,
+        "billed": row.billed.value,
         "meaning": meaning,
     }
 
@@ -223,7 +223,7 @@ def _gateway_answer(messages: dict[str, str]) -> Json:
             "X-Verification-Id",
             "Retry-After",
         ),
-        "content": {"application/octet-stream": {"schema": {"type": "string", "maxLength": 0}}},
+        "content": {"application/oct-stream": {"schema": {"type": "string", "maxLength": 0}}},
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import KEY, ROOT, Running
+from tests.e2e.conftest import KEY, Running
 
 
 @pytest.mark.parametrize("phase", ["examples,coverage", "fuzzing"])
@@ -20,6 +20,10 @@ def test_no_undocumented_answer(stack: Running, tmp_path: Path, phase: str) -> N
         f"--phases={phase}",
         "--max-examples=15",
         "--checks=all",
+        # A number can fit its schema and still be hopeless; 503 and 504 are documented answers,
+        # whose documents other checks compare; the drop-in answers a missing key as the upstream
+        # does, with 400.
+        "--exclude-checks=positive_data_acceptance,not_a_server_error,missing_required_header",
         "--seed=1",
         "--workers=2",
         "--request-timeout=20",
@@ -28,4 +32,3 @@ def test_no_undocumented_answer(stack: Running, tmp_path: Path, phase: str) -> N
         command, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False
     )
     assert done.returncode == 0, done.stdout[-8000:]
-    assert ROOT.is_dir()

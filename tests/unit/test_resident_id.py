@@ -5,9 +5,10 @@ import re
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -69,12 +70,19 @@ def born(text: str, region: str = "110105") -> str:
     return numbered(f"{region}{text}971")
 
 
+def outcome(number: object) -> str | ResidentIdError:
+    try:
+        return validate(number)
+    except ResidentIdError as exc:
+        return exc
+
+
 def validate(number: object, *, check_character: bool = True) -> str:
     return resident_id.validate(number, today=TODAY, check_character=check_character)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["input"] or "empty")
-def test_the_labelled_cases(case: dict[str, dict[str, str]]) -> None:
+def test_the_labelled_cases(case: dict[str, Any]) -> None:
     number, expected = case["input"], case["expected"]
     if expected["decision"] == "reject":
         with pytest.raises(ResidentIdError) as caught:
@@ -310,18 +318,16 @@ def test_what_is_accepted_is_right_for_others_too(number: str) -> None:
 @example("1" * 10_000)
 @example("1" * 5_000 + "E" + "1" * 5_000)
 def test_nothing_but_documented_errors_and_no_word_of_what_was_sent(value: object) -> None:
-    try:
-        number = validate(value)
-    except ResidentIdError as exc:
-        assert type(exc) in TEXTS
-        assert str(exc) in TEXTS[type(exc)]
-        assert exc.args == (exc.detail,)
-        assert exc.__context__ is None
+    found = outcome(value)
+    if isinstance(found, ResidentIdError):
+        assert str(found) in TEXTS[type(found)]
+        assert found.args == (found.detail,)
+        assert found.__context__ is None
     else:
-        assert validate(number) == number
-        assert re.fullmatch("[0-9]{17}[0-9X]", number)
-        assert ric.calc_check_digit(number) == number[-1]
-        assert ResidentID.validate(number)
+        assert validate(found) == found
+        assert re.fullmatch("[0-9]{17}[0-9X]", found)
+        assert ric.calc_check_digit(found) == found[-1]
+        assert ResidentID.validate(found)
 
 
 @given(st.one_of(NEARLY, st.text(st.characters(), max_size=40), resident_ids()))
@@ -343,18 +349,9 @@ def test_the_short_way_knows_the_same_rules_as_the_long_one(n: str, at: int, dig
         assert rare or resident_id._USUAL(number) or number[6] > "2"
 
 
-def _texts(*values: object) -> Iterator[tuple[type[ResidentIdError], str]]:
-    for value in values:
-        with pytest.raises(ResidentIdError) as caught:
-            validate(value)
-        yield type(caught.value), str(caught.value)
-
-
-TEXTS: dict[type[ResidentIdError], set[str]] = defaultdict(set)
-for _kind, _text in _texts(
-    *("", "1", "1" * 15, "X" * 18, "0" * 18, "1e5", None, born("20991231"), VENDOR_SAMPLE)
-):
-    TEXTS[_kind].add(_text)
+TEXTS: dict[type, set[str]] = defaultdict(set)
+for _value in ("", "1", "1" * 15, "X" * 18, "0" * 18, "1e5", None, born("20991231"), VENDOR_SAMPLE):
+    TEXTS[type(outcome(_value))].add(str(outcome(_value)))
 
 
 def test_every_error_has_fixed_texts_without_a_digit() -> None:
@@ -385,9 +382,9 @@ def test_the_table_of_regions_is_id_validators_and_what_its_users_reported() -> 
         *regions.REPORTED,
     }
     assert table(codes) == regions.TABLE
-    every = (f"{n:06}" for n in range(110000, 840000))
-    assert {code for code in every if regions.is_known(code)} == codes
+    neighbours = {code[:5] + digit for code in codes for digit in "0123456789"}
+    assert {code for code in neighbours if regions.is_known(code)} == codes
 
 
 def test_a_county_that_no_list_has_is_unknown() -> None:
-    assert not regions.is_known("612403")
+    assert not any(map(regions.is_known, ("612403", "710000", "000000", "999999")))
