@@ -80,7 +80,8 @@ class _Handler(ChaliceRequestHandler):
     def _read(self, size: int, before: int) -> bytes:
         if before + size > MAX_BODY:
             raise PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
-        return self.rfile.read(size)
+        body: bytes = self.rfile.read(size)
+        return body
 
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
         return dict(self.headers), self._body

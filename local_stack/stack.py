@@ -8,13 +8,13 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.config import Settings
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
 from local_stack.aws import AwsServer
 from local_stack.dynoxide import Dynoxide
+from local_stack.events import scheduled
 from local_stack.resources import REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
@@ -119,7 +119,7 @@ def _every(seconds: float, handler: Callable[[Any, Any], object]) -> Callable[[]
     def tick() -> None:
         while not stopped.wait(seconds):
             try:
-                handler(_scheduled_event(), None)
+                handler(scheduled(), None)
             except Exception as exc:  # noqa: BLE001  # the next tick is another chance
                 logger.warning("a schedule failed: %s", type(exc).__name__)
 
@@ -131,17 +131,3 @@ def _every(seconds: float, handler: Callable[[Any, Any], object]) -> Callable[[]
         thread.join(timeout=5)
 
     return stop
-
-
-def _scheduled_event() -> dict[str, object]:
-    return {
-        "version": "0",
-        "id": secrets.token_hex(16),
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": "123456789012",
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": REGION,
-        "resources": [f"arn:aws-cn:events:{REGION}:123456789012:rule/sweep"],
-        "detail": {},
-    }

@@ -14,21 +14,25 @@ _HAN = "".join(map(chr, range(0x4E00, 0xA000))) + (
 )
 
 
-def _digits(size: int) -> st.SearchStrategy[str]:
-    return st.text("0123456789", min_size=size, max_size=size)
+_PREFIXES = sorted(PROVINCES | {f"9{province}" for province in PROVINCES})
 
 
-@st.composite
 def resident_ids(
-    draw: st.DrawFn, *, born_from: date = date(1850, 1, 1), born_to: date = date(2025, 12, 31)
-) -> str:
+    *, born_from: date = date(1850, 1, 1), born_to: date = date(2025, 12, 31)
+) -> st.SearchStrategy[str]:
     """Normalised numbers of any province; the check character is python-stdnum's."""
-    province = draw(st.sampled_from(sorted(PROVINCES)))
-    rest = draw(st.one_of(_digits(4), _digits(3).map(lambda country: f"9{country}")))
-    # The 9 of a permanent residence card comes before its province.
-    region = f"9{province}{rest[1:]}" if rest[0] == "9" else f"{province}{rest}"
-    born = draw(st.dates(born_from, born_to))
-    first17 = f"{region}{born:%Y%m%d}{draw(_digits(3))}"
+    return st.builds(
+        _resident_id,
+        st.sampled_from(_PREFIXES),
+        st.integers(0, 9999),
+        st.dates(born_from, born_to),
+        st.integers(0, 999),
+    )
+
+
+def _resident_id(prefix: str, rest: int, born: date, sequence: int) -> str:
+    region = f"{prefix}{rest:04}"[:6]
+    first17 = f"{region}{born:%Y%m%d}{sequence:03}"
     return f"{first17}{mod_11_2.calc_check_digit(first17)}"
 
 

@@ -38,6 +38,7 @@ from chalicelib.domain.errors import (
     ResidentIdCheckCharacterError,
     ResidentIdDateError,
     ResidentIdEmptyError,
+    ResidentIdError,
     ResidentIdFirstGenerationError,
     ResidentIdLengthError,
     ResidentIdNotTextError,
@@ -60,10 +61,10 @@ _FIRST_BIRTH = "18500101"
 _TEST_DECADE = "185"
 _OLD = 120
 
-# Shape, province and date at once, in the time that one of them takes; 29 February goes the
-# long way. ``_parsed`` has the rules.
+# Shape, province and date at once, in the time that one of them takes. ``_parsed`` has the rules,
+# and takes what is rare: a permanent residence card, a birth on 29 February.
 _USUAL = re.compile(
-    r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5])[0-9]{4}"
+    r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])[0-9]{4}"
     r"(?:18[5-9]|19[0-9]|2[0-9]{2})[0-9]"
     r"(?:(?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])(?:29|30)|(?:0[13578]|1[02])31)"
     r"[0-9]{3}[0-9X]"
@@ -149,28 +150,32 @@ def _parsed(number: str, today: date) -> str:
     if not isinstance(number, str):
         raise ResidentIdNotTextError("id_number: must be a text; as a number it loses digits.")
     number = compact(number)
-    if not number:
-        raise ResidentIdEmptyError("id_number: is empty.")
-    if _SCIENTIFIC.fullmatch(number):
-        raise ResidentIdNotTextError(
-            "id_number: is in scientific notation and has lost digits; send it as text."
-        )
-    if len(number) == _FIRST_GENERATION and number.isascii() and number.isdigit():
-        raise ResidentIdFirstGenerationError(
-            "id_number: is of the first generation, which is no longer valid; send the one on the "
-            "present card."
-        )
-    if len(number) != _LENGTH:
-        raise ResidentIdLengthError("id_number: must be eighteen characters long.")
     if not _SHAPE.fullmatch(number):
-        raise ResidentIdCharacterError(
-            "id_number: must be digits; only the last character may be X instead."
-        )
+        raise _misshapen(number)
     if number[:3] not in _PREFIXES:
         raise ResidentIdRegionError("id_number: its first digits were never given to a province.")
     if not (_FIRST_BIRTH <= number[6:14] <= _text(today) and _is_a_day(number)):
         raise ResidentIdDateError("id_number: nobody can have been born on its date of birth.")
     return number
+
+
+def _misshapen(number: str) -> ResidentIdError:
+    if not number:
+        return ResidentIdEmptyError("id_number: is empty.")
+    if _SCIENTIFIC.fullmatch(number):
+        return ResidentIdNotTextError(
+            "id_number: is in scientific notation and has lost digits; send it as text."
+        )
+    if len(number) == _FIRST_GENERATION and number.isascii() and number.isdigit():
+        return ResidentIdFirstGenerationError(
+            "id_number: is of the first generation, which is no longer valid; send the one on the "
+            "present card."
+        )
+    if len(number) != _LENGTH:
+        return ResidentIdLengthError("id_number: must be eighteen characters long.")
+    return ResidentIdCharacterError(
+        "id_number: must be digits; only the last character may be X instead."
+    )
 
 
 def _is_a_day(number: str) -> bool:

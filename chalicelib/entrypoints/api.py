@@ -168,8 +168,10 @@ def healthz() -> Response:
         tools.breaker.current()
     except ServiceError as exc:
         return errors.respond(exc)
-    except UnavailableError:
-        return errors.respond(ServiceUnavailableError("The secret or the table is out of reach."))
+    except UnavailableError as exc:
+        refusal = ServiceUnavailableError("The secret or the table is out of reach.")
+        refusal.__cause__ = exc
+        return errors.respond(refusal)
     return as_json({"status": "ok"})
 
 

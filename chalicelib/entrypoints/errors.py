@@ -15,6 +15,7 @@ from chalicelib.domain.errors import (
     ServiceUnavailableError,
     VerificationEndedError,
 )
+from chalicelib.services.ports import PortError
 
 logger = logging.getLogger("eryaosu")
 
@@ -77,6 +78,9 @@ def problem(error: ServiceError) -> dict[str, object]:
 
 def respond(error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP answer of an error."""
+    if isinstance(error.__cause__, PortError):
+        # Logged once, here; the text of a port's error never holds a person or a secret.
+        logger.error("%s: %s", error.code, error.__cause__)
     document = problem(error)
     status = STATUSES[error.code][0]
     extra: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}

@@ -71,10 +71,10 @@ def answering(
                 return answer if isinstance(answer, Response) else as_json(answer)
             except ServiceError as exc:
                 return errors.respond(exc)
-            except PortError:
-                return errors.respond(
-                    ServiceUnavailableError("A part of the service is out of reach; try again.")
-                )
+            except PortError as exc:
+                refusal = ServiceUnavailableError("A part of the service is out of reach.")
+                refusal.__cause__ = exc
+                return errors.respond(refusal)
             except Exception as exc:  # noqa: BLE001  # nothing may become an unhandled 500
                 errors.log_unexpected(exc)
                 return errors.respond(unexpected(paid=paid))

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.fakes.sealer import FakeSealer
-from tests.fakes.secrets import FakeSecrets
 
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
@@ -17,6 +15,8 @@ from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.repository import FakeRepository
+from tests.fakes.sealer import FakeSealer
+from tests.fakes.secrets import FakeSecrets
 
 
 def make_client(name: str, *scopes: str, max_age_seconds: int | None = None) -> Client:
