@@ -20,7 +20,6 @@ from chalice.local import ChaliceRequestHandler, LocalChalice, LocalGatewayExcep
 
 from chalicelib.domain.errors import (
     MalformedRequestError,
-    MethodNotAllowedError,
     NotFoundError,
     PayloadTooLargeError,
     ServiceError,
@@ -86,7 +85,11 @@ class _Handler(ChaliceRequestHandler):
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
         return dict(self.headers), self._body
 
-    do_TRACE = do_CONNECT = ChaliceRequestHandler.do_GET  # noqa: N815  # http.server looks for these
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as object's own
+        """``http.server`` looks for ``do_METHOD``: the app answers for every method."""
+        if name.startswith("do_"):
+            return self.do_GET
+        raise AttributeError(name)
 
     def _send_error_response(self, error: LocalGatewayException) -> None:
         self._send_problem(NotFoundError("There is no such path; /docs lists them."))
@@ -111,11 +114,7 @@ class _Handler(ChaliceRequestHandler):
             self.requestline = ""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or ""
-        self._send_problem(
-            MethodNotAllowedError("There is no such method.")
-            if code == HTTPStatus.NOT_IMPLEMENTED
-            else MalformedRequestError("This is not a request that HTTP/1.1 allows.")
-        )
+        self._send_problem(MalformedRequestError("This is not a request that HTTP/1.1 allows."))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name
         """Method, path and status only: a query or a header could hold a person."""

