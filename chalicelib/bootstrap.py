@@ -53,7 +53,7 @@ class SystemClock:
 
 
 def build(settings: Settings) -> Container:
-    """Adapters for the settings; reaches nothing yet."""
+    """Adapters for the settings; reaches nothing yet. Raises SettingsError."""
     session, clock = boto3.Session(), SystemClock()
     secrets = SecretsManagerSecrets(
         session.client("secretsmanager", config=_AWS),
@@ -70,13 +70,20 @@ def build(settings: Settings) -> Container:
     )
     tools = Tools(
         repository=repository,
-        provider=HttpProvider(settings.upstream_url),
+        provider=_provider(settings.upstream_url),
         secrets=secrets,
         sealer=KmsSealer(session.client("kms", config=_AWS), settings.kms_key_id),
         breaker=CachedBreaker(repository, clock),
         clock=clock,
     )
     return Container(tools, policy_of(settings))
+
+
+def _provider(url: str) -> HttpProvider:
+    try:
+        return HttpProvider(url)
+    except ValueError as exc:
+        raise SettingsError(f"UPSTREAM_URL: {exc}") from None
 
 
 def policy_of(settings: Settings) -> Policy:

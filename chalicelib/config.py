@@ -36,7 +36,7 @@ class Settings:
     @property
     def live(self) -> bool:
         """Whether calls go to the paid upstream itself."""
-        return urlsplit(self.upstream_url).hostname == LIVE_HOST
+        return (urlsplit(self.upstream_url).hostname or "").rstrip(".") == LIVE_HOST
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -121,7 +121,7 @@ class DynamoRepository:
         current = self._standing(write.after.id, fault)
         if current == write.after:
             return True
-        if fault.refused or _revision(current) != _revision(write.before):
+        if fault.refused is not None:
             raise ConflictError(current) from fault.error
         return False
 
@@ -209,7 +209,3 @@ def _worth_a_try(seen: "Sequence[Fault]") -> bool:
     return len(seen) < TRIES and (
         seen[-1].contended or (seen[-1].unsure and lost_replies < _LOST_REPLIES)
     )
-
-
-def _revision(verification: Verification | None) -> int | None:
-    return None if verification is None else verification.revision

@@ -140,7 +140,7 @@ def _answer(
 def _refused(exc: ServiceError, form: Mapping[str, str]) -> Response:
     resp_code = _RESP_CODES.get(exc.code)
     if resp_code is None:
-        return _gateway(_received(exc) or _GATEWAY_CODES[exc.code], exc)
+        return _gateway(_received(exc) or _GATEWAY_CODES.get(exc.code, "D504TO"), exc)
     return _answer(
         form, resp_code, codes.find(resp_code).message, DerivedFields(), _error_headers(exc)
     )

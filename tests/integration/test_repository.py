@@ -260,6 +260,7 @@ class Contract:
     ) -> None:
         days = [today(clock) - timedelta(days=n) for n in range(3)]
         changes = [UsageChange(day, "shop", {"calls": 1}) for day in (*days, *days)]
+        changes.append(UsageChange(today(clock), "idle", {"calls": 0}))
         repository.write(Write(claim(draft(clock), clock), None, changes))
         assert [day.calls for day in repository.usage(days, "shop")] == [2, 2, 2]
 
@@ -506,11 +507,12 @@ class ContractOfLists:
         assert [*chain(*pages)] == newest_first
 
     def test_days_are_chinese_days(self, repository: Repository, clock: FakeClock) -> None:
-        midnight = datetime(2026, 11, 25, tzinfo=CHINA)
+        midnight = datetime(2026, 11, 24, 16, tzinfo=UTC)
         last = new(repository, clock, created_at=midnight - timedelta(microseconds=1))
-        first = new(repository, clock, created_at=midnight)
+        first = new(repository, clock, created_at=midnight.astimezone(CHINA))
+        second = new(repository, clock, created_at=midnight + timedelta(hours=1))
         assert repository.of_day(date(2026, 11, 24), 10, None).items == [last]
-        assert repository.of_day(date(2026, 11, 25), 10, None).items == [first]
+        assert days_of(repository, date(2026, 11, 25), 1) == [[second.id], [first.id]]
         empty = repository.of_day(date(2026, 11, 26), 10, None)
         assert (empty.items, empty.next_cursor) == ([], None)
 

@@ -67,6 +67,14 @@ def test_all_of_them_are_read() -> None:
     assert (one.deadline_seconds, one.duplicate_wait_seconds, one.lease_seconds) == (10, 2.5, 60)
 
 
-def test_live_is_the_documented_host() -> None:
-    env = GOOD | {"UPSTREAM_URL": f"https://{LIVE_HOST}/idenAuthentication"}
-    assert Settings.from_env(env).live
+@pytest.mark.parametrize(
+    ("url", "live"),
+    [
+        (f"https://{LIVE_HOST}/idenAuthentication", True),
+        (f"https://{LIVE_HOST.upper()}.:443/x", True),
+        (f"https://{LIVE_HOST}.example.com/", False),
+        (f"http://127.0.0.1/{LIVE_HOST}", False),
+    ],
+)
+def test_live_is_the_documented_host(url: str, live: bool) -> None:
+    assert Settings.from_env(GOOD | {"UPSTREAM_URL": url}).live is live

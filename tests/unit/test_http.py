@@ -189,6 +189,18 @@ def test_a_broken_setting_is_a_503_and_a_log_line_that_names_it(
     assert "UPSTREAM_URL: is not set" in caplog.text
 
 
+def test_an_appcode_is_never_sent_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bootstrap.override(None)
+    for name in ("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+    monkeypatch.setenv("UPSTREAM_URL", "http://idenauthen.market.alicloudapi.com/x")
+    assert documented(call(event("GET", "/healthz")))["code"] == "service_unavailable"
+    assert "UPSTREAM_URL: the upstream's URL must be https" in caplog.text
+
+
 def test_the_schedule_sweeps(served: World) -> None:
     assert sweep(scheduled(), None) == {"expired": 0, "counted": 0}
 
