@@ -146,7 +146,7 @@ def test_a_taken_port_stops_the_start() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        for flag in ("--port", "--mock-port", "--aws-port"):
+        for flag in ("--port", "--aws-port"):
             refused(run("--once", flag, port), port)
 
 

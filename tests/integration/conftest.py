@@ -2,8 +2,11 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -12,6 +15,9 @@ from botocore.config import Config
 from local_stack import dynoxide
 from local_stack.aws import AwsServer
 from local_stack.resources import ACCESS_KEY, REGION, Names, create, create_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 QUICK = Config(
     connect_timeout=0.5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}
@@ -59,15 +65,27 @@ def dynoxide_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="session")
+def dynamodb_client(boto: boto3.Session) -> Iterator[Callable[[str], "DynamoDBClient"]]:
+    """One client for each peer's URL: making one costs more than most tests."""
+    with ExitStack() as open_clients:
+
+        @cache
+        def client(url: str) -> "DynamoDBClient":
+            made = boto.client("dynamodb", endpoint_url=url, config=QUICK)
+            open_clients.callback(made.close)
+            return made
+
+        yield client
+
+
 @pytest.fixture(params=["moto", "dynoxide"])
-def dynamodb(request: pytest.FixtureRequest, boto: boto3.Session) -> Dynamodb:
+def dynamodb(
+    request: pytest.FixtureRequest, dynamodb_client: Callable[[str], "DynamoDBClient"]
+) -> Dynamodb:
     peer = "aws_url" if request.param == "moto" else "dynoxide_url"
     url: str = request.getfixturevalue(peer)
-    client = boto.client("dynamodb", endpoint_url=url, config=QUICK)
-    try:
-        return Dynamodb(url, create_table(client))
-    finally:
-        client.close()
+    return Dynamodb(url, create_table(dynamodb_client(url)))
 
 
 @pytest.fixture

@@ -267,8 +267,10 @@ def test_identities_charge_as_published(mock: Mock) -> None:
     rows = mock.identities
 
     def check(row: dict[str, Any]) -> tuple[str, str, int, bool]:
+        # Patience where an answer comes, so that a busy machine is not taken for a fault.
+        patience = 0.5 if row["answers"] in {"hang", "slow_drip"} else 10
         with provider_at(mock.url) as provider:
-            answer = ask(provider, row["name"], row["id_number"], 0.5)
+            answer = ask(provider, row["name"], row["id_number"], patience)
         paid = mock.post("ledger/count", {"id_number": row["id_number"]})["paid_calls"]
         return row["answers"], answer.code, paid, row["charged"]
 

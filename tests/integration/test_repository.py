@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.items import verification_item, verification_of
+from chalicelib.adapters.keys import shard_of
 from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.domain import codes, usage
 from chalicelib.domain import verification as rules
@@ -692,7 +693,11 @@ def test_every_history_passes_through_items_unchanged(
 ) -> None:
     for write in history(fields, played, FakeClock()):
         item = verification_item(write.after, shards=4, record_days=730)
-        assert verification_of(item) == write.after
+        found = verification_of(item)
+        assert found == write.after
+        # An enum's text is equal to it, and yet no enum.
+        assert usage.changes(found) == usage.changes(write.after)
+        assert found.billed is write.after.billed
         assert ("open_due" in item) == write.after.open == ("open_shard" in item)
         assert not ("ttl" in item and write.after.open)
 
@@ -1164,6 +1169,10 @@ class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories
         assert rows[f"U#{day}", sort]["billed#yes"] == {"N": "1"}
         assert rows[f"U#{day}", sort]["code#0000"] == {"N": "1"}
         assert not [row for row in rows.values() for value in row.values() if "NULL" in value]
+
+    def test_an_index_shard_outlives_the_process(self) -> None:
+        ids = (f"vrf_{n:026}" for n in range(8))
+        assert [shard_of(each, 4) for each in ids] == [1, 3, 1, 3, 0, 2, 0, 2]
 
     def raw(
         self, repository: Repository, wire: Wire, dynamodb: Dynamodb, found: Verification
