@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 from cheroot import wsgi
 
+from mock_server.serving import Connection
+
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
@@ -92,6 +94,7 @@ class AwsServer:
 
 
 class _Cheroot(wsgi.Server):
+    ConnectionClass = Connection
     nodelay = True
     keep_alive_conn_limit = 10_000
     expiration_interval = 0.1  # how soon a stop is seen

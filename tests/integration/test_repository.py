@@ -36,6 +36,7 @@ from chalicelib.services.ports import (
     UnavailableError,
     Write,
 )
+from local_stack import dynoxide
 from local_stack.resources import create_table
 from tests.fakes.clock import FakeClock
 from tests.fakes.repository import FakeRepository
@@ -663,7 +664,7 @@ class ContractOfHistories:
 
     # The table and its clock serve all examples; each has a verification and client of its own.
     @settings(
-        max_examples=10,
+        max_examples=8,
         deadline=None,
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
@@ -869,12 +870,135 @@ def wire(dynamodb: Dynamodb, clients: Callable[[str], "DynamoDBClient"]) -> Wire
     return Wire(clients(dynamodb.url))
 
 
-class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
-    """The adapter keeps the contract on every stand-in, whatever the network does."""
+@pytest.fixture
+def repository(dynamodb: Dynamodb, wire: Any, clock: FakeClock) -> DynamoRepository:
+    return DynamoRepository(wire, dynamodb.table, clock)
 
-    @pytest.fixture
-    def repository(self, dynamodb: Dynamodb, wire: Any, clock: FakeClock) -> DynamoRepository:
-        return DynamoRepository(wire, dynamodb.table, clock)
+
+class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
+    """The adapter keeps the contract on every stand-in, even when replies get lost."""
+
+    @pytest.mark.parametrize("how", [lost, undone])
+    def test_a_lost_reply_is_looked_for_in_the_item(
+        self,
+        repository: Repository,
+        clock: FakeClock,
+        wire: Wire,
+        how: Callable[[Exception], Callable[[Real], Any]],
+    ) -> None:
+        for error in UNSURE:
+            claimed = claim(draft(clock), clock)
+            wire.script["put_item"].append(how(error))
+            repository.write(Write(claimed, None))
+            assert repository.get(claimed.id) == claimed
+            wire.script["transact_write_items"].append(how(error))
+            end = whole(answered(claimed, clock), claimed, person=b"sealed")
+            repository.write(end)
+            assert repository.get(claimed.id) == end.after
+            assert used(repository, clock, claimed.client).calls == 1
+            assert repository.person(claimed.id) == b"sealed"
+
+    @pytest.mark.parametrize("how", [lost, undone])
+    def test_what_moved_on_after_a_lost_reply_is_a_conflict(
+        self,
+        dynamodb: Dynamodb,
+        clock: FakeClock,
+        wire: Wire,
+        how: Callable[[], Callable[[Real], Any]],
+    ) -> None:
+        repository: Repository = DynamoRepository(wire, dynamodb.table, clock)  # type: ignore[arg-type]
+        meddler: Repository = DynamoRepository(wire.client, dynamodb.table, clock)
+        claimed = new(meddler, clock)
+        end = whole(answered(claimed, clock), claimed)
+        seen = end.after if how is lost else claimed
+        moved = replace(seen, revision=seen.revision + 5, reference="moved")
+
+        def meddled(real: Real) -> Any:
+            try:
+                how()(real)
+            finally:
+                meddler.write(Write(moved, seen))
+
+        wire.script["transact_write_items"].append(meddled)
+        with pytest.raises(ConflictError) as conflict:
+            repository.write(end)
+        assert conflict.value.current == moved
+
+    def test_a_first_try_that_comes_late_is_found_by_the_second(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        claimed = new(repository, clock)
+        end = whole(answered(claimed, clock), claimed)
+        late: list[Real] = []
+
+        def delayed(real: Real) -> Any:
+            late.append(real)
+            raise TIMEOUT
+
+        def overtaken(real: Real) -> Any:
+            late.pop()()
+            return real()
+
+        wire.script["transact_write_items"].extend([delayed, overtaken])
+        repository.write(end)
+        assert repository.get(claimed.id) == end.after
+        assert used(repository, clock, claimed.client).calls == 1
+
+    def test_the_table_holds_what_the_layout_says(
+        self, repository: Repository, clock: FakeClock, dynamodb: Dynamodb, wire: Wire
+    ) -> None:
+        held = held_subject(repository, clock)
+        (claimed, item) = self.raw(repository, wire, dynamodb, new(repository, clock))
+        assert item.keys() == {
+            *("PK", "SK", "day_shard", "day_sort", "open_shard", "open_due"),
+            *("client", "created_at", "status", "attempts", "revision", "lease_until"),
+            *("fingerprint", "name_masked", "id_number_masked", "reference"),
+        }
+        assert item["PK"] == {"S": f"V#{claimed.id}"}
+        assert item["SK"] == {"S": "V"}
+        day, shard = today(clock).isoformat(), item["day_shard"]["S"][-1]
+        assert item["day_shard"] == {"S": f"D#{day}#{shard}"}
+        assert item["day_sort"] == {"S": f"{rules.utc(claimed.created_at)}#{claimed.id}"}
+        assert item["open_shard"] == {"S": f"O#{shard}"}
+        assert item["open_due"] == {"S": "2026-11-24T04:01:30.000000Z"}
+        places = {name: item[name] for name in ("day_shard", "day_sort")}
+
+        clock.advance(days=2.5)
+        end = whole(answered(claimed, clock), claimed, person=b"sealed")
+        repository.write(end)
+        _, item = self.raw(repository, wire, dynamodb, end.after)
+        assert {name: item[name] for name in places} == places
+        assert not item.keys() & {"open_shard", "open_due", "lease_until"}
+        ends = int((clock.now() + timedelta(days=730)).timestamp())
+        assert item["ttl"] == {"N": str(ends)}
+
+        rows = {
+            (row["PK"]["S"], row["SK"]["S"]): row
+            for row in wire.client.scan(TableName=dynamodb.table)["Items"]
+        }
+        person_ends = int((clock.now() + timedelta(days=30)).timestamp())
+        assert rows[f"V#{claimed.id}", "PERSON"].keys() == {"PK", "SK", "sealed", "ttl"}
+        assert rows[f"V#{claimed.id}", "PERSON"]["ttl"] == {"N": str(person_ends)}
+        assert rows[f"S#{held.subject}", "S"]["holder"] == {"S": held.holder_id}
+        (sort,) = [key for day_key, key in rows if day_key == f"U#{day}" and claimed.client in key]
+        assert sort.startswith(f"{claimed.client}#")
+        assert rows[f"U#{day}", sort]["billed#yes"] == {"N": "1"}
+        assert rows[f"U#{day}", sort]["code#0000"] == {"N": "1"}
+        assert not [row for row in rows.values() for value in row.values() if "NULL" in value]
+
+    def raw(
+        self, repository: Repository, wire: Wire, dynamodb: Dynamodb, found: Verification
+    ) -> tuple[Verification, dict[str, Any]]:
+        key: Any = {"PK": {"S": f"V#{found.id}"}, "SK": {"S": "V"}}
+        return found, dict(wire.client.get_item(TableName=dynamodb.table, Key=key)["Item"])
+
+
+QUICKEST = "moto" if dynoxide.find() is None else "dynoxide"
+
+
+@pytest.mark.parametrize("dynamodb", [QUICKEST], indirect=True)
+class TestFaults:
+    """What the adapter makes of replies that no stand-in gives by itself."""
 
     def test_a_contended_transaction_is_repeated_on_another_shard(
         self, repository: Repository, clock: FakeClock, wire: Wire
@@ -928,26 +1052,6 @@ class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories
             repository.write(Write(claim(draft(clock), clock), None))
         assert [name for name, _ in wire.calls] == ["put_item"]
 
-    @pytest.mark.parametrize("how", [lost, undone])
-    def test_a_lost_reply_is_looked_for_in_the_item(
-        self,
-        repository: Repository,
-        clock: FakeClock,
-        wire: Wire,
-        how: Callable[[Exception], Callable[[Real], Any]],
-    ) -> None:
-        for error in UNSURE:
-            claimed = claim(draft(clock), clock)
-            wire.script["put_item"].append(how(error))
-            repository.write(Write(claimed, None))
-            assert repository.get(claimed.id) == claimed
-            wire.script["transact_write_items"].append(how(error))
-            end = whole(answered(claimed, clock), claimed, person=b"sealed")
-            repository.write(end)
-            assert repository.get(claimed.id) == end.after
-            assert used(repository, clock, claimed.client).calls == 1
-            assert repository.person(claimed.id) == b"sealed"
-
     def test_two_lost_replies_are_enough(
         self, repository: Repository, clock: FakeClock, wire: Wire
     ) -> None:
@@ -977,52 +1081,6 @@ class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories
         with pytest.raises(UnavailableError):
             repository.write(Write(claimed, None))
         assert repository.get(claimed.id) == claimed
-
-    @pytest.mark.parametrize("how", [lost, undone])
-    def test_what_moved_on_after_a_lost_reply_is_a_conflict(
-        self,
-        dynamodb: Dynamodb,
-        clock: FakeClock,
-        wire: Wire,
-        how: Callable[[], Callable[[Real], Any]],
-    ) -> None:
-        repository: Repository = DynamoRepository(wire, dynamodb.table, clock)  # type: ignore[arg-type]
-        meddler: Repository = DynamoRepository(wire.client, dynamodb.table, clock)
-        claimed = new(meddler, clock)
-        end = whole(answered(claimed, clock), claimed)
-        seen = end.after if how is lost else claimed
-        moved = replace(seen, revision=seen.revision + 5, reference="moved")
-
-        def meddled(real: Real) -> Any:
-            try:
-                how()(real)
-            finally:
-                meddler.write(Write(moved, seen))
-
-        wire.script["transact_write_items"].append(meddled)
-        with pytest.raises(ConflictError) as conflict:
-            repository.write(end)
-        assert conflict.value.current == moved
-
-    def test_a_first_try_that_comes_late_is_found_by_the_second(
-        self, repository: Repository, clock: FakeClock, wire: Wire
-    ) -> None:
-        claimed = new(repository, clock)
-        end = whole(answered(claimed, clock), claimed)
-        late: list[Real] = []
-
-        def delayed(real: Real) -> Any:
-            late.append(real)
-            raise TIMEOUT
-
-        def overtaken(real: Real) -> Any:
-            late.pop()()
-            return real()
-
-        wire.script["transact_write_items"].extend([delayed, overtaken])
-        repository.write(end)
-        assert repository.get(claimed.id) == end.after
-        assert used(repository, clock, claimed.client).calls == 1
 
     @pytest.mark.parametrize("peer", ["outage", "no-table", "denied"])
     def test_every_call_says_that_the_table_is_out_of_reach(
@@ -1128,66 +1186,20 @@ class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories
         repository.open_until(due, 10)
         return [call for call in wire.calls if call[0] == "query"]
 
-    def test_the_table_holds_what_the_layout_says(
-        self, repository: Repository, clock: FakeClock, dynamodb: Dynamodb, wire: Wire
-    ) -> None:
-        held = held_subject(repository, clock)
-        (claimed, item) = self.raw(repository, wire, dynamodb, new(repository, clock))
-        assert item.keys() == {
-            *("PK", "SK", "day_shard", "day_sort", "open_shard", "open_due"),
-            *("client", "created_at", "status", "attempts", "revision", "lease_until"),
-            *("fingerprint", "name_masked", "id_number_masked", "reference"),
-        }
-        assert item["PK"] == {"S": f"V#{claimed.id}"}
-        assert item["SK"] == {"S": "V"}
-        day, shard = today(clock).isoformat(), item["day_shard"]["S"][-1]
-        assert item["day_shard"] == {"S": f"D#{day}#{shard}"}
-        assert item["day_sort"] == {"S": f"{rules.utc(claimed.created_at)}#{claimed.id}"}
-        assert item["open_shard"] == {"S": f"O#{shard}"}
-        assert item["open_due"] == {"S": "2026-11-24T04:01:30.000000Z"}
-        places = {name: item[name] for name in ("day_shard", "day_sort")}
 
-        clock.advance(days=2.5)
-        end = whole(answered(claimed, clock), claimed, person=b"sealed")
-        repository.write(end)
-        _, item = self.raw(repository, wire, dynamodb, end.after)
-        assert {name: item[name] for name in places} == places
-        assert not item.keys() & {"open_shard", "open_due", "lease_until"}
-        ends = int((clock.now() + timedelta(days=730)).timestamp())
-        assert item["ttl"] == {"N": str(ends)}
+def test_an_index_shard_outlives_the_process() -> None:
+    ids = (f"vrf_{n:026}" for n in range(8))
+    assert [shard_of(each, 4) for each in ids] == [1, 3, 1, 3, 0, 2, 0, 2]
 
-        rows = {
-            (row["PK"]["S"], row["SK"]["S"]): row
-            for row in wire.client.scan(TableName=dynamodb.table)["Items"]
-        }
-        person_ends = int((clock.now() + timedelta(days=30)).timestamp())
-        assert rows[f"V#{claimed.id}", "PERSON"].keys() == {"PK", "SK", "sealed", "ttl"}
-        assert rows[f"V#{claimed.id}", "PERSON"]["ttl"] == {"N": str(person_ends)}
-        assert rows[f"S#{held.subject}", "S"]["holder"] == {"S": held.holder_id}
-        (sort,) = [key for day_key, key in rows if day_key == f"U#{day}" and claimed.client in key]
-        assert sort.startswith(f"{claimed.client}#")
-        assert rows[f"U#{day}", sort]["billed#yes"] == {"N": "1"}
-        assert rows[f"U#{day}", sort]["code#0000"] == {"N": "1"}
-        assert not [row for row in rows.values() for value in row.values() if "NULL" in value]
 
-    def test_an_index_shard_outlives_the_process(self) -> None:
-        ids = (f"vrf_{n:026}" for n in range(8))
-        assert [shard_of(each, 4) for each in ids] == [1, 3, 1, 3, 0, 2, 0, 2]
-
-    def raw(
-        self, repository: Repository, wire: Wire, dynamodb: Dynamodb, found: Verification
-    ) -> tuple[Verification, dict[str, Any]]:
-        key: Any = {"PK": {"S": f"V#{found.id}"}, "SK": {"S": "V"}}
-        return found, dict(wire.client.get_item(TableName=dynamodb.table, Key=key)["Item"])
-
-    def test_every_field_has_its_place(self) -> None:
-        """A field that is added to the domain must be stored: histories alone may not use it."""
-        assert {field.name for field in fields(Verification)} == {
-            *("id", "client", "created_at", "status", "attempts", "revision", "lease_until"),
-            *("fingerprint", "subject", "name_masked", "id_number_masked", "reference"),
-            *("warnings", "outcome", "resp_code", "resp_message", "upstream_request_id"),
-            *("problem", "retryable", "reused_from", "ended_at", "erased"),
-        }
+def test_every_field_has_its_place() -> None:
+    """A field that is added to the domain must be stored: histories alone may not use it."""
+    assert {field.name for field in fields(Verification)} == {
+        *("id", "client", "created_at", "status", "attempts", "revision", "lease_until"),
+        *("fingerprint", "subject", "name_masked", "id_number_masked", "reference"),
+        *("warnings", "outcome", "resp_code", "resp_message", "upstream_request_id"),
+        *("problem", "retryable", "reused_from", "ended_at", "erased"),
+    }
 
 
 def shards_of(wire: Wire) -> list[str]:
