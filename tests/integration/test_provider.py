@@ -41,12 +41,6 @@ from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.fakes.provider import FakeProvider
 
-# On 3.13 cheroot's writer, written in Python, complains when collected with unsent bytes: that is
-# the mock's `oversize` after we hung up. What our side leaves behind is C and reads differently.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <function IOBase.__del__:pytest.PytestUnraisableExceptionWarning"
-)
-
 PATH = "/idenAuthentication"
 APPCODE = "0123456789abcdef0123456789abcdef"
 PERSON = Person("张三", "340421190710145412")
