@@ -92,6 +92,9 @@ def test_every_make_target_that_is_named_exists() -> None:
         for target in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
     }
     assert {"demo", "run", "test", "lint", "bench", "peers", "setup"} <= named
+    # What the demo's test runs is what `make demo` runs.
+    assert "demo: setup" in makefile
+    assert "\t@$(BIN)/python -m local_stack --once\n" in makefile
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
