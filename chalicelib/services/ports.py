@@ -1,7 +1,7 @@
-"""What the use cases need from outside, as protocols; ``adapters`` and ``tests/fakes.py`` fit them.
+"""What the use cases need from outside, as protocols; ``adapters`` and ``tests/fakes`` fit them.
 
-Each port has one contract suite in ``tests/integration/contracts`` that the fake and the real
-adapter pass alike.
+Each port has one contract suite in ``tests/integration`` that the fake and the real adapter pass
+alike.
 """
 
 from collections.abc import Iterable, Sequence
