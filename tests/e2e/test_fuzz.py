@@ -29,7 +29,7 @@ def test_no_undocumented_answer(stack: Running, tmp_path: Path, phases: str) -> 
         "run",
         f"{stack.api}/openapi.json",
         f"--phases={phases}",
-        "--max-examples=8",
+        "--max-examples=5",
         "--checks=all",
         f"--exclude-checks={EXCLUDED}",
         "--seed=1",
