@@ -143,7 +143,8 @@ class _Run:
             except (ConflictError, HoldConflictError, ContendedError):
                 # Somebody moved first: look again at what stands there now.
                 self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
-                self._refuse_if_late()
+                # Their outcome may serve us without a call, so any time left is worth a look.
+                self._refuse_if_late(needed=0.0)
             else:
                 return self._asked(claimed, person, secret)
 
@@ -295,8 +296,8 @@ class _Run:
                 else max(1, round((breaker.until - now).total_seconds())),
             )
 
-    def _refuse_if_late(self) -> None:
-        if self._seconds_left() < MIN_CALL_SECONDS:
+    def _refuse_if_late(self, needed: float = MIN_CALL_SECONDS) -> None:
+        if self._seconds_left() < needed:
             raise ServiceUnavailableError(
                 "No time is left to make the call within the deadline. Nothing was sent; post "
                 "again with the same Idempotency-Key."

@@ -63,7 +63,7 @@ def test_fifty_posts_with_one_key_pay_once(stack: Running, key: str) -> None:
     stack.admin("POST", "faults", {"kind": "latency_ms", "value": 300})
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: stack.verify(NAME, number, key), range(50)))
-    assert {answer.status_code for answer in answers} == {200}
+    assert not [answer.text for answer in answers if answer.status_code != 200]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert stack.paid(number) == 1
 
@@ -76,7 +76,7 @@ def test_fifty_keys_for_one_subject_pay_once_with_max_age(stack: Running) -> Non
         answers = list(
             pool.map(lambda key: stack.verify(NAME, number, key, max_age_seconds=60), keys)
         )
-    assert {answer.status_code for answer in answers} == {200}
+    assert not [answer.text for answer in answers if answer.status_code != 200]
     bodies = [answer.json() for answer in answers]
     assert len({body["id"] for body in bodies}) == 50
     assert sorted(body["billed"] for body in bodies) == ["no"] * 49 + ["yes"]
