@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ class Running:
 
     process: subprocess.Popen[str]
     env: dict[str, str]
-    session: requests.Session = field(default_factory=requests.Session)
 
     @property
     def api(self) -> str:
