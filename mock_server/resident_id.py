@@ -8,7 +8,6 @@ from datetime import date
 from functools import lru_cache
 from operator import mul
 
-LENGTH = 18
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _WEIGHTED_ZEROS = ord("0") * sum(_WEIGHTS)

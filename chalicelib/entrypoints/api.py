@@ -6,7 +6,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 from chalicelib.domain.codes import Billed, Outcome
-from chalicelib.domain.errors import MalformedRequestError, ServiceError, ServiceUnavailableError
+from chalicelib.domain.errors import MalformedRequestError, ServiceError
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Status, Verification, VerificationRequest
 from chalicelib.entrypoints import documents, errors, openapi, schemas
@@ -169,9 +169,7 @@ def healthz() -> Response:
     except ServiceError as exc:
         return errors.respond(exc)
     except UnavailableError as exc:
-        refusal = ServiceUnavailableError("The secret or the table is out of reach.")
-        refusal.__cause__ = exc
-        return errors.respond(refusal)
+        return errors.out_of_reach(exc)
     return as_json({"status": "ok"})
 
 

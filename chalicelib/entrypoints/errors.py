@@ -92,6 +92,13 @@ def respond(error: ServiceError, headers: Mapping[str, str] | None = None) -> Re
     return Response(body=dumps(document), status_code=status, headers=extra)
 
 
+def out_of_reach(exc: PortError) -> Response:
+    """The HTTP answer when a port fails outside a paid call."""
+    refusal = ServiceUnavailableError("A part of the service is out of reach.")
+    refusal.__cause__ = exc
+    return respond(refusal)
+
+
 def dumps(value: object) -> str:
     """JSON with Chinese left readable."""
     return json.dumps(value, ensure_ascii=False)

@@ -72,9 +72,7 @@ def answering(
             except ServiceError as exc:
                 return errors.respond(exc)
             except PortError as exc:
-                refusal = ServiceUnavailableError("A part of the service is out of reach.")
-                refusal.__cause__ = exc
-                return errors.respond(refusal)
+                return errors.out_of_reach(exc)
             except Exception as exc:  # noqa: BLE001  # nothing may become an unhandled 500
                 errors.log_unexpected(exc)
                 return errors.respond(unexpected(paid=paid))

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain import codes
-from chalicelib.domain.codes import PROBLEMS, ROWS, Billed, Trip
+from chalicelib.domain.codes import PROBLEMS, ROWS, Acts, Billed, Trip
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.code)
@@ -11,7 +11,9 @@ def test_a_row_is_either_an_outcome_or_a_problem_that_exists(row: codes.Row) -> 
     assert (row.outcome is None) is not (row.problem is None)
     if row.problem:
         assert row.problem in PROBLEMS
+        assert row.acts is not Acts.NOBODY, "somebody, or time, has to mend it"
     if row.outcome:
+        assert row.acts is Acts.NOBODY
         assert row.billed is Billed.YES
 
 

@@ -15,7 +15,6 @@ from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
 from chalicelib.domain.codes import PROBLEMS
 from chalicelib.domain.errors import ServiceError
-from chalicelib.entrypoints import errors
 from chalicelib.entrypoints.errors import STATUSES
 from local_stack.events import scheduled
 from tests.examples import NAME, NUMBER
@@ -216,4 +215,3 @@ def test_every_error_has_its_row_in_both_tables() -> None:
     for error in leaves(ServiceError):
         code = getattr(error, "code", None)
         assert code is None or code in STATUSES, error
-    assert {errors.TYPE_BASE} == {"urn:eryaosu:problem:"}
