@@ -38,11 +38,26 @@ What is where, each module building only on those above it:
     app              Flask around it
     serving          cheroot around Flask
     cli, __main__    the command line
+    upstream         a running mock, driven over HTTP
+    pytest_plugin    the fixture `upstream`
 
 It imports nothing from chalicelib: common mapping code could be wrong on both sides at once.
 """
 
-from mock_server.app import create_app
+from typing import TYPE_CHECKING
+
 from mock_server.options import Options
 
+if TYPE_CHECKING:
+    from mock_server.app import create_app
+
 __all__ = ["Options", "create_app"]
+
+
+def __getattr__(name: str) -> object:
+    """Import Flask when `create_app` is asked for: pytest loads the plugin whoever uses it."""
+    if name != "create_app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mock_server.app import create_app
+
+    return create_app
