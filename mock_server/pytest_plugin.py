@@ -18,15 +18,23 @@ _APPCODE_BYTES = 16
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the ini option."""
-    parser.addini(
-        _SCENARIO, "the mock upstream's scenario (TOML), relative to this file", type="paths"
-    )
+    parser.addini(_SCENARIO, "the mock upstream's scenario, relative to this file", type="string")
 
 
 @pytest.fixture(scope="session")
-def upstream_options() -> Options:
-    """How the mock behaves from each test's start; yours goes over this one."""
-    return Options()
+def upstream_options(pytestconfig: pytest.Config) -> Options:
+    """How the mock is at each test's start: as the scenario says; a fixture of yours goes over it.
+
+    Raises:
+        scenario.ScenarioError: one line that says what is wrong with it and where.
+    """
+    path = pytestconfig.getini(_SCENARIO)
+    if not path:
+        return Options()
+    from mock_server import scenario
+
+    ini = pytestconfig.inipath
+    return scenario.load((ini.parent if ini else pytestconfig.invocation_params.dir) / path)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ RULES = {
     "chalicelib/config.py": {"std", "chalicelib.domain"},
     "app.py": {"std", "chalice", "chalicelib.entrypoints", "chalicelib.bootstrap"}
     | {"chalicelib.services"},  # the event handlers call one use case each
-    "mock_server": {"std", "mock_server", "flask", "werkzeug", "cheroot", "id_validator"}
+    "mock_server": {"std", "mock_server", "flask", "werkzeug", "id_validator"}
     | {"uvicorn", "httptools", "a2wsgi", "trustme"},
     "mock_server/pytest_plugin.py": {"std", "mock_server", "pytest"},
 }
