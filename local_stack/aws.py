@@ -8,12 +8,12 @@ stores in the process, so two servers in one process show the same things, and s
 import logging
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from cheroot import wsgi
-
-from mock_server.serving import Connection
+from cheroot.server import HTTPConnection
 
 if TYPE_CHECKING:
     import socket
@@ -93,8 +93,21 @@ class AwsServer:
         self.stop()
 
 
+class _Connection(HTTPConnection):
+    """cheroot's, which leaves its writer to the garbage collector, unsent bytes and all.
+
+    The collector then flushes into a closed socket, and Python 3.13 says so on stderr.
+    """
+
+    def close(self) -> None:
+        """Close the socket, and the writer with whatever nobody is there to take."""
+        super().close()
+        with suppress(OSError):
+            self.wfile.close()
+
+
 class _Cheroot(wsgi.Server):
-    ConnectionClass = Connection
+    ConnectionClass = _Connection
     nodelay = True
     keep_alive_conn_limit = 10_000
     expiration_interval = 0.1  # how soon a stop is seen

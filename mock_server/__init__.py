@@ -24,19 +24,22 @@ What is where, each module building only on those above it:
     answer           one answer's bytes: the vendor's, the gateway's
     faults           armed faults: their JSON, and which of them a call sets off
     ledger           what was charged
+    hints            what callers get wrong
     journal          what was asked
     state            everything that changes, and what it is reset to
     gate             what the gateway refuses before the vendor sees a call
     rules            which respCode the vendor gives
     decide           the one pure function: request facts and state -> decision
     world            state behind one lock; decisions are taken and booked here
-    wire, delivery   how an answer reaches the caller, unharmed or not
+    delivery         how an answer reaches the caller, unharmed or not: steps without I/O
     version          its version
     admin_input      what callers of /__admin may send
     admin_views      the calls of /__admin
     admin            /__admin: who may call it, and its errors
     app              Flask around it
-    serving          cheroot around Flask
+    connection       the upstream's calls in uvicorn's event loop
+    tls              a certificate made at start
+    serving          uvicorn around both
     cli, __main__    the command line
     upstream         a running mock, driven over HTTP
     pytest_plugin    the fixture `upstream`
@@ -50,14 +53,15 @@ from mock_server.options import Options
 
 if TYPE_CHECKING:
     from mock_server.app import create_app
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import Flask when `create_app` is asked for: pytest loads the plugin whoever uses it."""
+        if name != "create_app":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from mock_server.app import create_app
+
+        return create_app
+
 
 __all__ = ["Options", "create_app"]
-
-
-def __getattr__(name: str) -> object:
-    """Import Flask when `create_app` is asked for: pytest loads the plugin whoever uses it."""
-    if name != "create_app":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mock_server.app import create_app
-
-    return create_app

@@ -1,8 +1,8 @@
 """One answer's status, headers and bytes."""
 
 import json
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from mock_server import resident_id, resp_codes
 from mock_server.call import Fields
@@ -20,8 +20,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ERROR: Headers = (("Content-Type", "application/oct-stream"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is sent; `X-Ca-Request-Id` is added on the way unless it is `bare`."""
 
     status: int

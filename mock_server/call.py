@@ -1,7 +1,7 @@
 """One request's facts, and the form inside its body."""
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,9 @@ API_PATH = "/idenAuthentication"
 MAX_BODY = 8 * 1024 * 1024
 _MAX_FIELDS = 1000
 _CHUNK = 65_536
+
+# Lower-case names, as they came: they are decoded only where they are shown.
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 class Fields(NamedTuple):
@@ -24,15 +27,14 @@ class Fields(NamedTuple):
 NO_FIELDS = Fields()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What is looked at of a request.
 
     Attributes:
         path: percent-decoded.
         query: as sent, without `?`.
         oversize: the body is longer than the gateway takes; `body` is empty then.
-        headers: for the journal, lower-case names.
+        headers: for the journal.
     """
 
     method: str
@@ -42,7 +44,7 @@ class Call:
     content_type: str = ""
     body: bytes = b""
     oversize: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: RawHeaders = ()
 
     def fields(self) -> Fields | None:
         """Read the form; None when it cannot be one.
@@ -60,28 +62,39 @@ class Call:
         return Fields(form.get("name", ""), form.get("idNo", ""))
 
 
-def from_environ(environ: "WSGIEnvironment") -> Call:
-    """Read a WSGI request, its body to the end."""
-    body, oversize = _read_body(environ)
-    headers = {
-        key[5:].replace("_", "-").lower(): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_")
-    }
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+def build(
+    method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes | None
+) -> Call:
+    """Put a call together; a body of None was longer than MAX_BODY."""
+    authorization = content_type = ""
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
     return Call(
-        method=environ["REQUEST_METHOD"],
-        path=environ.get("PATH_INFO", ""),
-        query=environ.get("QUERY_STRING", ""),
-        authorization=environ.get("HTTP_AUTHORIZATION", ""),
-        content_type=headers["content-type"],
-        body=body,
-        oversize=oversize,
-        headers=headers,
+        method, path, query, authorization, content_type, body or b"", body is None, headers
     )
 
 
-def _read_body(environ: "WSGIEnvironment") -> tuple[bytes, bool]:
+def from_environ(environ: "WSGIEnvironment") -> Call:
+    """Read a WSGI request, its body to the end."""
+    headers = [
+        (key[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    ]
+    headers.append((b"content-type", environ.get("CONTENT_TYPE", "").encode("latin-1")))
+    return build(
+        environ["REQUEST_METHOD"],
+        environ.get("PATH_INFO", ""),
+        environ.get("QUERY_STRING", ""),
+        headers,
+        _read_body(environ),
+    )
+
+
+def _read_body(environ: "WSGIEnvironment") -> bytes | None:
     """Read the body to its end, but keep no more than the gateway takes.
 
     To the end, or the connection would be reset before its caller has read the answer.
@@ -90,13 +103,13 @@ def _read_body(environ: "WSGIEnvironment") -> tuple[bytes, bool]:
     length = environ.get("CONTENT_LENGTH") or ""
     size = sys.maxsize if environ.get("wsgi.input_terminated") else _size(length)
     if size <= MAX_BODY:
-        return stream.read(size), False
+        return stream.read(size)
     body, total = bytearray(), 0
     while chunk := stream.read(min(_CHUNK, size - total)):
         total += len(chunk)
         if total <= MAX_BODY:
             body += chunk
-    return (b"", True) if total > MAX_BODY else (bytes(body), False)
+    return None if total > MAX_BODY else bytes(body)
 
 
 def _size(length: str) -> int:

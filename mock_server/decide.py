@@ -1,6 +1,7 @@
 """The one pure function: request facts and state -> decision. It changes nothing."""
 
-from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 
 from mock_server import answer, faults, gate, resp_codes, rules
 from mock_server.answer import Answer
@@ -18,8 +19,7 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What a call gets, and what is to be booked for it.
 
     Attributes:
@@ -30,6 +30,7 @@ class Decision:
         answered: the vendor's answer goes out whole.
         fired: the armed fault behind `effect`, None for an identity's own.
         seen: armed faults that looked at the call.
+        metered: the throttle counts it.
     """
 
     answer: Answer | None = None
@@ -42,11 +43,16 @@ class Decision:
     effect: Effect | None = None
     fired: Armed | None = None
     seen: tuple[Armed, ...] = ()
+    metered: bool = True
 
 
-def decide(call: Call, setup: Setup, state: State, *, waited: bool = False) -> Decision:
-    """Decide one call; `waited` once it has been put off, so that it is not put off again."""
-    refusal = gate.refusal(call, setup.options, state.quota, state.today())
+def decide(call: Call, setup: Setup, state: State, now: float, *, waited: bool = False) -> Decision:
+    """Decide one call at `now`, in seconds.
+
+    `waited` once it has been put off, so that it is neither put off nor throttled again.
+    """
+    today = state.today()
+    refusal = gate.refusal(call, state, today, None if waited else now)
     if refusal is not None:
         return _refused(refusal, setup)
     fields = call.fields()
@@ -57,12 +63,11 @@ def decide(call: Call, setup: Setup, state: State, *, waited: bool = False) -> D
     effect = _effect(fired, identity, waited=waited)
     if effect is not None and effect.kind in PAUSES and effect.when == BEFORE:
         return Decision(fields=fields, effect=effect, fired=fired, seen=seen)
-    code = _resp_code(effect, identity, fields, setup, state)
-    return _decision(_Case(fields, effect, code, fired, seen), setup, state)
+    code = _told(effect, identity) or rules.resp_code(fields, setup, state, today)
+    return _decision(_Case(fields, effect, code, fired, seen), setup, today)
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     fields: Fields
     effect: Effect | None
     code: str  # what the vendor answers, whatever becomes of it
@@ -73,7 +78,7 @@ class _Case:
 def _refused(refusal: gate.Refusal, setup: Setup) -> Decision:
     generation = setup.options.gateway
     sent = answer.gateway(TABLE[refusal.code], generation, refusal.old_message)
-    return Decision(answer=sent, gateway_code=refusal.code, answered=False)
+    return Decision(answer=sent, gateway_code=refusal.code, answered=False, metered=refusal.metered)
 
 
 def _effect(fired: Armed | None, identity: Identity | None, *, waited: bool) -> Effect | None:
@@ -83,17 +88,16 @@ def _effect(fired: Armed | None, identity: Identity | None, *, waited: bool) -> 
     return None if waited and effect and effect.kind in PAUSES else effect
 
 
-def _resp_code(
-    effect: Effect | None, identity: Identity | None, fields: Fields, setup: Setup, state: State
-) -> str:
+def _told(effect: Effect | None, identity: Identity | None) -> str:
+    """Give the respCode that a fault or an identity asks for, or `""`: the rules decide."""
     if effect is not None and effect.resp_code:
         return effect.resp_code
     if identity is not None and identity.effect is not None:
         return identity.effect.resp_code or resp_codes.MATCH
-    return rules.resp_code(fields, setup, state)
+    return ""
 
 
-def _decision(case: _Case, setup: Setup, state: State) -> Decision:
+def _decision(case: _Case, setup: Setup, today: date) -> Decision:
     effect, code = case.effect, case.code
     message = ""
     charged = code in setup.options.charged_codes
@@ -104,7 +108,7 @@ def _decision(case: _Case, setup: Setup, state: State) -> Decision:
             resp_codes.UNLISTED_MESSAGE,
             True,
         )
-    document = answer.document(code, case.fields, setup.regions, state.today(), message)
+    document = answer.document(code, case.fields, setup.regions, today, message)
     sent = _sent(effect, document, setup)
     gateway_code = effect.gateway_code if effect else ""
     return Decision(

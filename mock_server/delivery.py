@@ -1,84 +1,123 @@
-"""How an answer reaches the caller, unharmed or not."""
+"""How an answer reaches the caller, unharmed or not: steps for whoever holds the connection.
 
-from collections.abc import Callable, Iterator
+`steps()` decides and books; the server carries its steps out. After a Pause it sends back whether
+the caller stayed; when the caller hangs up later it closes the generator.
+"""
 
-from flask import Response
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
 
 from mock_server.answer import Answer
-from mock_server.effects import Effect
-from mock_server.wire import Wire
+from mock_server.call import Call
+from mock_server.effects import AFTER, BEFORE, BREAKS, PAUSES
+from mock_server.world import Exchange, World
 
-_SERVER = "Kaede/3.5.3.523"
+SERVER = ("Server", "Kaede/3.5.3.523")
+REQUEST_ID = "X-Ca-Request-Id"
 _PADDING = b" " * 65_536
 _MS = 1000
 
 
-def respond(
-    answer: Answer, request_id: str, effect: Effect | None, wire: Wire, lost: Callable[[], None]
-) -> Response:
-    """Build the response; `lost` is called if the caller hangs up while the body drips."""
-    kind, value = (effect.kind, effect.value) if effect else ("", 0)
-    amount = int(value) if isinstance(value, int) else 0
+class Pause(NamedTuple):
+    """Wait; send back False as soon as the caller has hung up."""
+
+    seconds: float
+
+
+class Send(NamedTuple):
+    """Begin the answer; the chunks that follow, if any, belong to the body.
+
+    Attributes:
+        length: of the whole body, as announced.
+        body: what of it goes out at once.
+        cut: close after what is sent, although less than `length`.
+    """
+
+    answer: Answer
+    request_id: str
+    length: int
+    body: bytes
+    cut: bool = False
+
+
+class Break(NamedTuple):
+    """Close the connection with nothing sent; by a TCP RST with `reset`."""
+
+    reset: bool
+
+
+Step = Pause | Send | Break | bytes
+Steps = Generator[Step, bool | None, None]
+
+
+def steps(world: World, call: Call) -> Steps:
+    """Decide a call, book it, and deliver the answer."""
+    exchange = world.answer(call)
+    try:
+        stayed = yield from _wait(world, exchange)
+    finally:
+        world.finish(exchange)
+    if not stayed:
+        return
+    answer, effect = exchange.decision.answer, exchange.decision.effect
+    if answer is None:
+        raise AssertionError("a call that was put off has been decided by now")
+    if effect is None:
+        yield Send(answer, exchange.request_id, len(answer.body), answer.body)
+    elif effect.kind in BREAKS:
+        yield Break(reset=effect.kind == "reset")
+    else:
+        yield from _harmed(world, exchange, answer, effect.kind, effect.value)
+
+
+def _wait(world: World, exchange: Exchange) -> Generator[Step, bool | None, bool]:
+    """Do the waiting that options and faults ask for; False when the caller hung up meanwhile."""
+    effect = exchange.decision.effect
+    ms = world.setup.options.latency_ms
+    if effect is not None and effect.kind in PAUSES:
+        if effect.when == BEFORE:
+            if not (yield Pause(int(effect.value) / _MS)):
+                return False
+            world.resume(exchange)
+        elif effect.when == AFTER:
+            ms += int(effect.value)
+    if ms and not (yield Pause(ms / _MS)):
+        world.lost(exchange)
+        return False
+    return True
+
+
+def _harmed(world: World, exchange: Exchange, answer: Answer, kind: str, value: int | str) -> Steps:
+    body, amount = answer.body, int(value) if isinstance(value, int) else 0
     match kind:
-        case "reset":
-            return _broken(wire.reset)
-        case "close":
-            return _broken(wire.close)
         case "truncated_json":
-            wire.close_after_answer()
-            return _response(answer, request_id, iter([answer.body[: len(answer.body) // 2]]))
+            half = body[: len(body) // 2]
+            yield Send(answer, exchange.request_id, len(body), half, cut=True)
         case "slow_drip":
-            return _response(answer, request_id, _drip(answer.body, amount, wire, lost))
+            yield Send(answer, exchange.request_id, len(body), body[:1])
+            yield from _drip(world, exchange, body[1:], amount / _MS)
         case "oversize":
-            return _response(answer, request_id, _padded(answer.body, amount), length=amount)
+            yield Send(answer, exchange.request_id, amount, body[:amount])
+            yield from _padding(amount - len(body))
         case _:
-            return _response(answer, request_id)
+            yield Send(answer, exchange.request_id, len(body), body)
 
 
-def hung_up(wire: Wire) -> Response:
-    """Build the response for nobody."""
-    return _broken(wire.close)
-
-
-def _response(
-    answer: Answer, request_id: str, body: Iterator[bytes] | None = None, length: int | None = None
-) -> Response:
-    response = Response(answer.body if body is None else body, answer.status)
-    response.headers.clear()
-    response.headers.extend(answer.headers)
-    response.headers["Content-Length"] = str(len(answer.body) if length is None else length)
-    response.headers["Server"] = _SERVER
-    if not answer.bare:
-        response.headers["X-Ca-Request-Id"] = request_id
-    return response
-
-
-def _broken(act: Callable[[], object]) -> Response:
-    # In the body, because an exception there passes Flask and ends at the server.
-    def body() -> Iterator[bytes]:
-        act()
-        yield b""
-
-    return Response(body())
-
-
-def _drip(body: bytes, ms: int, wire: Wire, lost: Callable[[], None]) -> Iterator[bytes]:
+def _drip(world: World, exchange: Exchange, body: bytes, seconds: float) -> Steps:
     try:
         for i in range(len(body)):
-            # Not after the last byte: whoever has it all may hang up.
-            if i and not wire.pause(ms / _MS):
-                lost()
+            if not (yield Pause(seconds)):
+                world.lost(exchange)
                 return
             yield body[i : i + 1]
     except GeneratorExit:
-        lost()
+        world.lost(exchange)
         raise
 
 
-def _padded(body: bytes, size: int) -> Iterator[bytes]:
-    """Give valid JSON of that many bytes: blanks after it; cut where it is too long for them."""
-    yield body[:size]
-    left = size - len(body)
+def _padding(size: int) -> Iterator[bytes]:
+    """Give blanks, so that what is oversize is still JSON unless it was cut."""
+    left = size
     while left > 0:
         yield _PADDING[:left]
         left -= len(_PADDING)

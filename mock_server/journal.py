@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mock_server import masking
-from mock_server.call import Call, Fields
+from mock_server.call import Call, Fields, RawHeaders
 from mock_server.effects import Effect
 
-KEPT_ENTRIES = 1_000
 # Whatever else a caller sends might hold a name.
 _SHOWN_HEADERS = frozenset(
-    {"accept", "accept-encoding", "connection", "content-type", "host", "user-agent"}
+    {b"accept", b"accept-encoding", b"connection", b"content-type", b"host", b"user-agent"}
 )
 
 
@@ -26,14 +25,18 @@ def opened(
 
 @dataclass(slots=True)
 class Entry:
-    """One call; `duration_ms` is None until its answer begins."""
+    """One call; `duration_ms` is None until its answer begins.
+
+    Attributes:
+        hints: codes of hints.TABLE, for a call that was refused.
+    """
 
     at: datetime
     request_id: str
     method: str
     path: str
     query: str
-    headers: dict[str, str]
+    headers: RawHeaders
     fields: Fields
     status: int | None = None
     resp_code: str = ""
@@ -41,6 +44,7 @@ class Entry:
     effect: Effect | None = None
     charged: bool = False
     duration_ms: float | None = None
+    hints: tuple[str, ...] = ()
 
     def to_json(self, *, reveal: bool) -> dict[str, object]:
         """Show the entry; unmasked only with `reveal`."""
@@ -52,7 +56,10 @@ class Entry:
             "request_id": self.request_id,
             "method": self.method,
             "path": path if reveal else masked_path,
-            "headers": self.headers if reveal else _masked(self.headers),
+            "headers": {
+                name.decode("latin-1"): _shown(name, value.decode("latin-1"), reveal=reveal)
+                for name, value in self.headers
+            },
             "fields": {
                 "name": name if reveal else masking.name(name),
                 "idNo": number if reveal else masking.id_number(number),
@@ -65,6 +72,7 @@ class Entry:
             "fault": self.effect and {"kind": self.effect.kind, "when": self.effect.when},
             "charged": self.charged,
             "duration_ms": self.duration_ms,
+            "hints": list(self.hints),
         }
 
     def line(self, *, reveal: bool) -> str:
@@ -80,18 +88,23 @@ class Entry:
         )
 
 
-def _masked(headers: dict[str, str]) -> dict[str, str]:
-    masked = {key: value if key in _SHOWN_HEADERS else "***" for key, value in headers.items()}
-    if "authorization" in headers:
-        masked["authorization"] = masking.authorization(headers["authorization"])
-    return masked
+def _shown(name: bytes, value: str, *, reveal: bool) -> str:
+    if reveal or name in _SHOWN_HEADERS:
+        return value
+    return masking.authorization(value) if name == b"authorization" else "***"
 
 
 class Journal:
-    """The last KEPT_ENTRIES calls, oldest first."""
+    """The last `length` calls, oldest first; `count` is of all, kept or not."""
 
-    def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+    def __init__(self, length: int) -> None:
+        self.entries: deque[Entry] = deque(maxlen=length)
+        self.count = 0
+
+    def add(self, entry: Entry) -> None:
+        """Note one call."""
+        self.entries.append(entry)
+        self.count += 1
 
     def select(self, *, resp_code: str | None, since: datetime | None, limit: int) -> list[Entry]:
         """Give the last `limit` entries with that respCode, not older than `since`."""

@@ -44,17 +44,20 @@ class Ledger:
     def __init__(self) -> None:
         self.paid_calls = 0
         self.entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
-        self._by_person: dict[str, Counter[str]] = {}
+        # Two flat tables: a hundred thousand people in one run are a hundred thousand entries.
+        self._by_number: Counter[str] = Counter()
+        self._by_person: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: Entry) -> None:
         """Book one call."""
         self.entries.append(entry)
         if entry.charged:
             self.paid_calls += 1
-            names = self._by_person.setdefault(entry.fields.id_number.upper(), Counter())
-            names[entry.fields.name] += 1
+            number = entry.fields.id_number.upper()
+            self._by_number[number] += 1
+            self._by_person[number, entry.fields.name] += 1
 
     def count(self, id_number: str, name: str | None = None) -> int:
         """Count the paid calls for a number, or for a number with that name only."""
-        names = self._by_person.get(id_number.upper(), Counter())
-        return names.total() if name is None else names[name]
+        number = id_number.upper()
+        return self._by_number[number] if name is None else self._by_person[number, name]

@@ -24,3 +24,5 @@ UNLISTED_MESSAGE = "未知错误"
 
 # Only these come with the fields derived from the number (infer).
 WITH_DERIVED_FIELDS = frozenset({MATCH, MISMATCH})
+# The vendor looked the person up; the other codes speak of the request, or of the vendor.
+ON_RECORD = frozenset({MATCH, MISMATCH, NO_RECORD})

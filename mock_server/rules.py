@@ -1,5 +1,7 @@
 """Which respCode the vendor gives to a form."""
 
+from datetime import date
+
 from mock_server import person_name, resident_id, resp_codes
 from mock_server.call import Fields
 from mock_server.samples import SAMPLE_NAME, SAMPLE_NUMBER
@@ -17,7 +19,7 @@ def key(id_number: str, setup: Setup) -> str:
     return id_number.upper() if setup.options.lower_x == "accept" else id_number
 
 
-def resp_code(fields: Fields, setup: Setup, state: State) -> str:
+def resp_code(fields: Fields, setup: Setup, state: State, today: date) -> str:
     """Apply the rules in the vendor's order: 0001 0003 0002 0004 0010 0007 0008 0000."""
     name, number = fields.name, key(fields.id_number, setup)
     if not name.strip():
@@ -26,7 +28,7 @@ def resp_code(fields: Fields, setup: Setup, state: State) -> str:
         return resp_codes.NUMBER_EMPTY
     if not person_name.is_plain(name):
         return resp_codes.NAME_SPECIAL
-    if number != SAMPLE_NUMBER and not resident_id.is_well_formed(number, state.today()):
+    if number != SAMPLE_NUMBER and not resident_id.is_well_formed(number, today):
         return resp_codes.NUMBER_MALFORMED
     if state.maintenance:
         return resp_codes.MAINTENANCE

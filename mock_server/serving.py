@@ -1,145 +1,97 @@
-"""cheroot around the app: a server for tests, in a thread, and for the command line."""
+"""uvicorn around the app: a server for tests, in a thread, and for the command line.
 
-import errno
-import logging
-import selectors
+The upstream's call is answered in the event loop, straight from `delivery.steps()`: thousands of
+calls may hang at once, a caller that hangs up is noticed, and the connection itself can be harmed.
+/__admin is Flask's, in threads beside it.
+"""
+
+import asyncio
 import socket
-import struct
 import threading
-import time
-from contextlib import suppress
+from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Self
 
-from cheroot import wsgi
-from cheroot.server import HTTPConnection
-from cheroot.workers import threadpool
+import uvicorn
+from a2wsgi import WSGIMiddleware
 
-from mock_server.wire import ENVIRON_KEY
+from mock_server.app import world_of
+from mock_server.connection import protocol
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from flask import Flask
 
-log = logging.getLogger("mock_server")
+    from mock_server.tls import Certificate
 
-# Threads are cheap while they wait, and a hanging call keeps one.
-_THREADS = 160
+_ADMIN_THREADS = 4
 _BACKLOG = 1024
-# How soon a waiting call sees that its caller hung up, and a stop is seen by the listener.
-_SLICE_SECONDS = 0.1
 _IDLE_SECONDS = 60
-_MOMENT_SECONDS = 0.0001
-_RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class _SocketWire:
-    """The connection under one request of cheroot's."""
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's, which says when it listens, and whose end waits for no call."""
 
-    def __init__(self, req: Any, stopping: threading.Event) -> None:  # noqa: ANN401
-        self._req = req
-        self._stopping = stopping
+    def __init__(self, config: uvicorn.Config, listening: "Future[None]") -> None:
+        super().__init__(config)
+        self._listening = listening
 
-    def pause(self, seconds: float) -> bool:
-        """Wait; ends early, False, when the caller has hung up, and at once at a stop."""
-        left = seconds
-        while left > 0 and not self._stopping.wait(min(left, _SLICE_SECONDS)):
-            left -= _SLICE_SECONDS
-            if self._hung_up():
-                return False
-        return not self._hung_up()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._listening.set_result(None)
 
-    def reset(self) -> NoReturn:
-        """Close without the usual farewell, so that the kernel sends an RST."""
-        connection = self._req.conn
-        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
-        # Keeps cheroot from shutting the socket down first, which would send a FIN.
-        connection.linger = True
-        connection.socket.close()
-        self.close()
+    def end(self) -> None:
+        """Hang up on everybody, and stop; safe in any thread."""
+        self._loop.call_soon_threadsafe(self._hang_up)
 
-    def close(self) -> NoReturn:
-        """Have cheroot close the connection with nothing more sent."""
-        self._req.sent_headers = True
-        raise ConnectionResetError(errno.ECONNRESET, "closed on purpose")
-
-    def close_after_answer(self) -> None:
-        """Have cheroot close the connection after the answer."""
-        self._req.close_connection = True
-
-    def _hung_up(self) -> bool:
-        sock = self._req.conn.socket
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_READ)
-            readable = bool(selector.select(0))
-        try:
-            return readable and sock.recv(1, socket.MSG_PEEK) == b""
-        except OSError:
-            return True
-
-
-class _Gateway(wsgi.Gateway_10):
-    """Puts the connection into the environ, for the faults that happen to it."""
-
-    def __init__(self, req: Any) -> None:  # noqa: ANN401
-        super().__init__(req)
-        self.env[ENVIRON_KEY] = _SocketWire(req, req.server.stopping)
-
-
-class _Threads(threadpool.ThreadPool):
-    """cheroot's, which would sleep for 0.1 s at each start because one thread is not up yet."""
-
-    def _spawn_worker(self) -> Any:  # noqa: ANN401
-        worker = super()._spawn_worker()  # type: ignore[misc]  # not in its stubs
-        while not worker.ready:
-            time.sleep(_MOMENT_SECONDS)
-        return worker
-
-
-class Connection(HTTPConnection):
-    """cheroot's, which leaves its writer to the garbage collector, unsent bytes and all.
-
-    The collector then flushes into a closed socket, and Python 3.13 says so on stderr.
-    """
-
-    def close(self) -> None:
-        """Close the socket, and the writer with whatever nobody is there to take."""
-        super().close()
-        with suppress(OSError):
-            self.wfile.close()
-
-
-class _Cheroot(wsgi.Server):
-    """cheroot, set up for many calls at once of which some hang."""
-
-    ConnectionClass = Connection
-    keep_alive_conn_limit = 100_000
-    expiration_interval = _SLICE_SECONDS
-
-    def __init__(self, address: tuple[str, int], app: "WSGIApplication") -> None:
-        super().__init__(address, app, request_queue_size=_BACKLOG, timeout=_IDLE_SECONDS)
-        self.requests = _Threads(self, min=_THREADS)
-        self.gateway = _Gateway
-        self.stopping = threading.Event()
-
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: FBT001, FBT002
-        log.log(level, msg, exc_info=traceback)
+    def _hang_up(self) -> None:
+        self.should_exit = True
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 class Server:
-    """One mock on a port of its own.
+    """One mock on a port of its own; port 0 takes a free one.
 
     Use it as a context manager, or `start()` and `stop()`, or `start()` and `serve_forever()`.
     """
 
-    def __init__(self, app: "WSGIApplication", host: str = "127.0.0.1", port: int = 0) -> None:
-        self._server = _Cheroot((host, port), app)
-        self._thread = threading.Thread(target=self._server.serve, name="mock-server", daemon=True)
+    def __init__(
+        self,
+        app: "Flask",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: "Certificate | None" = None,
+    ) -> None:
+        self._address = (host, port)
+        self._tls = tls
+        self._config = uvicorn.Config(
+            WSGIMiddleware(app, workers=_ADMIN_THREADS),  # type: ignore[arg-type]
+            http=protocol(world_of(app)),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=1,
+            backlog=_BACKLOG,
+        )
+        self._socket: socket.socket | None = None
+        self._stopping = threading.Event()
 
     @property
     def url(self) -> str:
         """`http://host:port`, once started."""
-        host, port = self._server.bind_addr[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        if self._socket is None:
+            raise RuntimeError("the server has not been started")
+        host, port = self._socket.getsockname()[:2]
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def start(self) -> Self:
         """Listen, and serve in a thread.
@@ -147,24 +99,34 @@ class Server:
         Raises:
             OSError: the address cannot be listened on.
         """
-        self._server.prepare()
+        self._config.load()
+        self._config.ssl = self._tls.context() if self._tls else None
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        self._socket = socket.create_server(self._address, family=family, backlog=_BACKLOG)
+        listening: Future[None] = Future()
+        self._server = _Uvicorn(self._config, listening)
+        self._thread = threading.Thread(target=self._serve, name="mock-server", daemon=True)
         self._thread.start()
+        listening.result()
         return self
+
+    def _serve(self) -> None:
+        self._server.run([self._socket] if self._socket else None)
 
     def stop(self) -> None:
         """Stop serving; calls that wait end at once."""
-        self._server.stopping.set()
-        self._server.stop()
+        self._stopping.set()
+        self._server.end()
         self._thread.join()
 
     def serve_forever(self) -> None:
         """Wait for `request_stop()`, then stop."""
-        self._server.stopping.wait()
+        self._stopping.wait()
         self.stop()
 
     def request_stop(self) -> None:
         """Have `serve_forever()` return; safe in a signal handler."""
-        self._server.stopping.set()
+        self._stopping.set()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -9,7 +9,7 @@ from threading import Lock
 from time import perf_counter
 from uuid import uuid4
 
-from mock_server import journal, ledger, state
+from mock_server import hints, journal, ledger, resp_codes, state
 from mock_server.call import Call
 from mock_server.decide import Decision, decide
 from mock_server.effects import BREAKS
@@ -28,6 +28,11 @@ class Exchange:
     journalled: journal.Entry
     started: float
     booked: ledger.Entry | None = None
+
+
+def new_request_id() -> str:
+    """Give an id as the gateway writes them."""
+    return str(uuid4()).upper()
 
 
 class World:
@@ -52,13 +57,15 @@ class World:
     def answer(self, call: Call) -> Exchange:
         """Decide a call and book it."""
         started = perf_counter()
-        request_id = str(uuid4()).upper()
+        request_id = new_request_id()
         with self._lock:
-            decision = decide(call, self.setup, self._state)
+            decision = decide(call, self.setup, self._state, started)
+            if decision.metered:
+                self._state.throttle.count(started)
             entry = journal.opened(
                 datetime.now(UTC), request_id, call, decision.fields, decision.effect
             )
-            self._state.journal.entries.append(entry)
+            self._state.journal.add(entry)
             exchange = Exchange(call, decision, request_id, entry, started)
             self._book(exchange)
         return exchange
@@ -66,7 +73,8 @@ class World:
     def resume(self, exchange: Exchange) -> None:
         """Decide a call that was put off."""
         with self._lock:
-            exchange.decision = decide(exchange.call, self.setup, self._state, waited=True)
+            now = perf_counter()
+            exchange.decision = decide(exchange.call, self.setup, self._state, now, waited=True)
             self._book(exchange)
 
     def lost(self, exchange: Exchange) -> None:
@@ -91,6 +99,8 @@ class World:
         if decision.answer is not None and not _nothing_sent(decision):
             entry.status = decision.answer.status
         entry.resp_code, entry.gateway_code = decision.resp_code, decision.gateway_code
+        if decision.effect is None and decision.resp_code not in resp_codes.ON_RECORD:
+            entry.hints = hints.find(exchange.call, decision.fields)
         entry.charged = decision.charged
         if decision.booked:
             self._charge(exchange)
