@@ -9,8 +9,8 @@ from typing import Any, get_args
 from mock_server import effects, hints, near_misses, resp_codes
 from mock_server.admin_input import MAX_COUNT
 from mock_server.effects import GATEWAY, KINDS, PLAIN, RESP_CODE, TRANSPORT, VALUED, takes_when
-from mock_server.gateway_errors import TABLE, GatewayError
-from mock_server.options import Generation, Unknown
+from mock_server.gateway_errors import TABLE, GatewayError, Generation
+from mock_server.options import Unknown
 
 Json = dict[str, Any]
 

@@ -17,9 +17,8 @@ from mock_server import openapi_examples as story
 from mock_server.app import world_of
 from mock_server.call import API_PATH
 from mock_server.effects import KINDS, PLAIN, TRANSPORT, VALUED
-from mock_server.gateway_errors import TABLE
+from mock_server.gateway_errors import TABLE, Generation
 from mock_server.identities import load
-from mock_server.options import Generation
 from mock_server.resp_codes import MESSAGES, UNLISTED_MESSAGE
 from mock_server.samples import SAMPLE_NUMBER
 from mock_server.version import VERSION
