@@ -135,6 +135,8 @@ def test_the_tests_of_a_caller_pass(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # A checkout that was installed from has an entry point of its own for the plugin.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
     pytester.makepyfile((RECIPES / "test_caller.py").read_text("utf-8"))
     result = pytester.runpytest_subprocess("-p", "mock_server.pytest_plugin")
