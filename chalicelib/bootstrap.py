@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.provider import HttpProvider
+from chalicelib.adapters.queue import SqsQueue
 from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.sealer import KmsSealer
 from chalicelib.adapters.secrets import SecretsManagerSecrets
@@ -73,6 +74,7 @@ def build(settings: Settings) -> Container:
         provider=_provider(settings.upstream_url),
         secrets=secrets,
         sealer=KmsSealer(session.client("kms", config=_AWS), settings.kms_key_id),
+        queue=SqsQueue(session.client("sqs", config=_AWS), settings.queue_url),
         breaker=CachedBreaker(repository, clock),
         clock=clock,
     )

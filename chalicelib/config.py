@@ -25,6 +25,7 @@ class Settings:
     secret_id: str
     table_name: str
     kms_key_id: str
+    queue_url: str
     billed_codes: Mapping[str, Billed] = field(default_factory=dict)
     enforce_check_digit: bool = True
     person_days: int = 30
@@ -47,6 +48,7 @@ class Settings:
             secret_id=_read(env, "SECRET_ID", str),
             table_name=_read(env, "TABLE_NAME", str),
             kms_key_id=_read(env, "KMS_KEY_ID", str),
+            queue_url=_read(env, "QUEUE_URL", str),
             billed_codes=_read(env, "BILLED_CODES", _billed, {}),
             enforce_check_digit=_read(env, "CHECK_DIGIT", _enforce, default=True),
             person_days=_read(env, "PERSON_DAYS", _whole(0, 3650), 30),

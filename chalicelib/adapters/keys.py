@@ -69,7 +69,9 @@ def open_shard(shard: int) -> str:
 
 
 def due(verification: Verification) -> datetime:
-    """When the sweeper has to look at an open verification: its lease's or its last end."""
+    """When the sweeper has to look at an open one: when it is due, its lease or last call ended."""
+    if verification.status is Status.PENDING and verification.due_at is not None:
+        return verification.due_at
     if verification.status is Status.IN_PROGRESS and verification.lease_until is not None:
         return verification.lease_until
     ends = [attempt.ended_at for attempt in verification.attempts if attempt.ended_at]

@@ -1,6 +1,7 @@
 """The service's own HTTP API; ``openapi.py`` documents it."""
 
 from datetime import timedelta
+from http import HTTPStatus
 
 from chalice.app import Blueprint, Request, Response
 
@@ -17,11 +18,13 @@ from chalicelib.entrypoints.http import (
     idempotency_key,
     json_body,
     query,
+    respond_async,
 )
 from chalicelib.services import lookup, person, resolve
+from chalicelib.services.intake import accept
 from chalicelib.services.lookup import Filter
 from chalicelib.services.ports import UnavailableError
-from chalicelib.services.verify import verify
+from chalicelib.services.verify import Result, verify
 
 api = Blueprint(__name__)
 
@@ -45,10 +48,22 @@ def post_verification(call: Call) -> object:
         max_age_seconds=call.client.max_age_seconds or 0 if max_age is None else max_age,
         idempotency_key=key,
     )
-    result = verify(
-        request, client=call.client, tools=call.container.tools, policy=call.container.policy
-    )
-    return documents.verification(result.verification, result.person)
+    tools, policy = call.container.tools, call.container.policy
+    if respond_async(call.request):
+        found = accept(request, client=call.client, tools=tools, policy=policy)
+        return _answered(Result(found, person.kept(found, tools.repository, tools.sealer)))
+    return _answered(verify(request, client=call.client, tools=tools, policy=policy))
+
+
+def _answered(result: Result) -> Response:
+    """200 with an outcome; 202 and where to look for it while there is none."""
+    found = result.verification
+    response = as_json(documents.verification(found, result.person))
+    if found.status is not Status.COMPLETED:
+        response.status_code = HTTPStatus.ACCEPTED
+        # Relative, for an API may live below a stage's name.
+        response.headers["Location"] = f"verifications/{found.id}"
+    return response
 
 
 @api.route("/v1/verifications", methods=["GET"], content_types=_ANY)

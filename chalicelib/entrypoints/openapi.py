@@ -273,6 +273,7 @@ def _examples() -> Json:
         "question_with_reuse": {**_QUESTION, "max_age_seconds": 3600},
         "match": answer,
         "no_record": documents.verification(_ended("0007"), None),
+        "pending": documents.verification(rules.accept(_draft(), b"", _NOON), None),
         "unknown": documents.verification(unknown, None),
         "closed": documents.verification(closed, None),
         "page": {"items": [{**answer, "person": None}], "next_cursor": None},
@@ -286,8 +287,8 @@ def _examples() -> Json:
     return {name: {"value": value} for name, value in values.items()}
 
 
-def _ended(code: str) -> Verification:
-    draft = Verification(
+def _draft() -> Verification:
+    return Verification(
         "vrf_7q3xk9d2m5t8w1y4b6c0e3f5g7",
         "shop",
         _NOON,
@@ -296,7 +297,10 @@ def _ended(code: str) -> Verification:
         id_number_masked="110***********002X",
         reference="order-9",
     )
-    claimed = rules.claim(draft, token="", now=_NOON, lease=timedelta())
+
+
+def _ended(code: str) -> Verification:
+    claimed = rules.claim(_draft(), token="", now=_NOON, lease=timedelta())
     answer = Answer(code, upstream_request_id="3F0B1C66-2E1A-4C77-9B1D-0A7D5C1E9F42")
     later = _NOON + timedelta(milliseconds=640)
     return rules.record(claimed, "", answer, codes.find(code), later)

@@ -225,8 +225,11 @@ LIST_QUERY = Fields(
         ),
         Field(
             "status",
-            choice("in_progress", "completed", "failed", "unknown"),
-            {"type": "string", "enum": ["in_progress", "completed", "failed", "unknown"]},
+            choice("pending", "in_progress", "completed", "failed", "unknown"),
+            {
+                "type": "string",
+                "enum": ["pending", "in_progress", "completed", "failed", "unknown"],
+            },
         ),
         Field(
             "outcome",

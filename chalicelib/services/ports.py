@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.messages import Message
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
@@ -136,6 +137,13 @@ class Sealer(Protocol):
 
     def unseal(self, sealed: bytes, verification_id: str) -> bytes:
         """Raises UnavailableError, also when it was sealed for something else."""
+
+
+class Queue(Protocol):
+    """At least once, in any order, to the worker."""
+
+    def send(self, message: Message, delay: int = 0) -> None:
+        """Hand it over, to arrive after ``delay`` seconds (900 at most); UnavailableError."""
 
 
 class Clock(Protocol):

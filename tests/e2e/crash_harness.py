@@ -155,7 +155,7 @@ def main() -> None:
         if chance.random() < 0.05:
             sweeper = os.fork()
             if sweeper == 0:
-                sweep(repository=tools.repository, clock=tools.clock)
+                sweep(tools=tools)
                 os._exit(0)
             os.waitpid(sweeper, 0)
     print(json.dumps({"deaths": deaths, "forks": forks}))

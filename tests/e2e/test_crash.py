@@ -88,7 +88,7 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(
     assert report["deaths"] > 5, "the workers were hardly disturbed"
     tools = bootstrap.build(Settings.from_env()).tools
     time.sleep(LEASE + 0.5)
-    while sweep(repository=tools.repository, clock=tools.clock).expired:
+    while sweep(tools=tools).expired:
         pass
     secret = tools.secrets.current()
     statuses: Counter[Status] = Counter()

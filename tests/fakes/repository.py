@@ -185,6 +185,8 @@ def _revision(verification: Verification | None) -> int | None:
 
 
 def _due(verification: Verification) -> datetime:
+    if verification.status is Status.PENDING and verification.due_at is not None:
+        return verification.due_at
     if verification.status is Status.IN_PROGRESS and verification.lease_until is not None:
         return verification.lease_until
     return max(attempt.ended_at for attempt in verification.attempts if attempt.ended_at)

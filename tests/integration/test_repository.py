@@ -467,7 +467,7 @@ class ContractOfHolds:
     def test_a_hold_is_given_back(self, repository: Repository, clock: FakeClock) -> None:
         held = held_subject(repository, clock)
         assert held.holder is not None
-        erased = rules.erase(held.holder)
+        erased = rules.erase(held.holder, clock.now())
         repository.write(Write(erased, held.holder, person=b"", release=held))
         assert repository.holder(held.subject) == Hold(held.subject, None, None)
         assert repository.get(erased.id) == erased
@@ -483,7 +483,8 @@ class ContractOfHolds:
         winner = claim(draft(clock), clock)
         repository.write(Write(winner, None, take=held))
         with pytest.raises(HoldConflictError):
-            repository.write(Write(rules.erase(held.holder), held.holder, release=held))
+            erased = rules.erase(held.holder, clock.now())
+            repository.write(Write(erased, held.holder, release=held))
         assert repository.get(held.holder.id) == held.holder
         assert repository.holder(held.subject).holder == winner
 
@@ -639,7 +640,7 @@ def following(
         if not found.erased:
             yield rules.resolve(found, billed=billed, action=Action.RETRY, now=now)
     if status is not Status.IN_PROGRESS and not found.erased:
-        yield rules.erase(found)
+        yield rules.erase(found, now)
     if found.uncounted:
         yield replace(found, revision=found.revision + 1)
 

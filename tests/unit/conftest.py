@@ -14,6 +14,7 @@ from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeProvider, Script
+from tests.fakes.queue import FakeQueue
 from tests.fakes.repository import FakeRepository
 from tests.fakes.sealer import FakeSealer
 from tests.fakes.secrets import FakeSecrets
@@ -39,6 +40,7 @@ class World:
     provider: FakeProvider
     secrets: FakeSecrets
     sealer: FakeSealer
+    queue: FakeQueue
     tools: Tools
     policy: Policy
 
@@ -73,13 +75,15 @@ def world() -> World:
     clock = FakeClock()
     repository = FakeRepository(clock)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
+    queue = FakeQueue()
     tools = Tools(
         repository=repository,
         provider=provider,
         secrets=secrets,
         sealer=sealer,
+        queue=queue,
         breaker=CachedBreaker(repository, clock),
         clock=clock,
         jitter=lambda: 0.5,
     )
-    return World(clock, repository, provider, secrets, sealer, tools, Policy())
+    return World(clock, repository, provider, secrets, sealer, queue, tools, Policy())

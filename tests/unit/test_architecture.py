@@ -48,7 +48,12 @@ RULES = {
     "mock_server/pytest_plugin.py": {"std", "mock_server", "pytest"},
 }
 FORBIDDEN_IN_DOMAIN = {"os", "time", "socket", "subprocess", "threading", "logging", "random"}
-TYPES_ONLY = {"mypy_boto3_dynamodb", "mypy_boto3_kms", "mypy_boto3_secretsmanager"}
+TYPES_ONLY = {
+    "mypy_boto3_dynamodb",
+    "mypy_boto3_kms",
+    "mypy_boto3_secretsmanager",
+    "mypy_boto3_sqs",
+}
 
 
 def files(place: str) -> list[Path]:

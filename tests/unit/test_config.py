@@ -10,6 +10,7 @@ GOOD = {
     "SECRET_ID": "secret",
     "TABLE_NAME": "table",
     "KMS_KEY_ID": "key",
+    "QUEUE_URL": "https://sqs.invalid/queue",
 }
 
 

@@ -261,6 +261,7 @@ def verifications() -> Iterator[Verification]:
     """One in each state, by each way that leads there."""
     claimed = rules.claim(draft(), token="t", now=NOW, lease=timedelta(seconds=90))
     yield claimed
+    yield rules.accept(draft(), b"sealed", NOW)
     yield from (ended(code) for code in (*codes.ROWS, "0005", "T429GR", "I400XX", "Z999ZZ"))
     again = rules.claim(ended("0010"), token="u", now=NOW, lease=timedelta(seconds=90))
     yield again
@@ -271,7 +272,7 @@ def verifications() -> Iterator[Verification]:
     closed = rules.resolve(lost, billed=Billed.YES, action=Action.CLOSE, now=NOW)
     yield rules.record(closed, "t", Answer("0000", "m"), codes.find("0000"), NOW)
     yield rules.reuse(replace(draft(), id="vrf_" + "1" * 26), ended("0000"), NOW)
-    yield from (rules.erase(ended(code)) for code in ("0000", "0010", codes.NO_ANSWER))
+    yield from (rules.erase(ended(code), NOW) for code in ("0000", "0010", codes.NO_ANSWER))
 
 
 class TestAnswers:
