@@ -234,7 +234,7 @@ def give_up(verification: Verification, problem: Failure, now: datetime) -> Veri
 
 def pause_before(attempts: int) -> timedelta:
     """How long a queued verification rests after so many attempts: 30 s, doubled, 1 h at most."""
-    return min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
+    return min(_FIRST_PAUSE * (1 << min(attempts - 1, 10)), _LONGEST_PAUSE)
 
 
 def claim(

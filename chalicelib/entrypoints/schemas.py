@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.domain import reference
 from chalicelib.domain.errors import MalformedRequestError, ResidentIdNotTextError
 from chalicelib.domain.secret import MAX_AGE_LIMIT
+from chalicelib.domain.verification import Status
 
 MAX_TEXT = 500
 
@@ -225,11 +226,8 @@ LIST_QUERY = Fields(
         ),
         Field(
             "status",
-            choice("pending", "in_progress", "completed", "failed", "unknown"),
-            {
-                "type": "string",
-                "enum": ["pending", "in_progress", "completed", "failed", "unknown"],
-            },
+            choice(*Status),
+            {"type": "string", "enum": [status.value for status in Status]},
         ),
         Field(
             "outcome",

@@ -482,8 +482,8 @@ class ContractOfHolds:
         assert held.holder is not None
         winner = claim(draft(clock), clock)
         repository.write(Write(winner, None, take=held))
+        erased = rules.erase(held.holder, clock.now())
         with pytest.raises(HoldConflictError):
-            erased = rules.erase(held.holder, clock.now())
             repository.write(Write(erased, held.holder, release=held))
         assert repository.get(held.holder.id) == held.holder
         assert repository.holder(held.subject).holder == winner
