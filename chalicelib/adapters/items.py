@@ -52,6 +52,7 @@ def verification_item(
             "due_at": verification.due_at,
             "callback_url": verification.callback_url,
             "submission": verification.submission,
+            "told": verification.told or None,
         }
     )
     return {**verification_key(verification.id), **fields}
@@ -107,6 +108,7 @@ def verification_of(item: Item) -> Verification:
         due_at=moment_of(fields.get("due_at")),
         callback_url=fields.get("callback_url"),
         submission=fields.get("submission"),
+        told=fields.get("told", 0),
     )
 
 

@@ -1,7 +1,7 @@
 """What travels through the queue: ids and codes, never a person.
 
 {"ask": "vrf_…"}                        ask the pending verification's question
-{"deliver": "vrf_…", "number": 1}       send that result on
+{"deliver": "dlv_…"}                    send that result on
 {"repair": "vrf_…", "token": "…", …}    write down an answer that could not be written
 """
 
@@ -20,10 +20,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """The ``number``-th result of a verification is to be sent on."""
+    """A delivery's next attempt is to be made."""
 
-    verification_id: str
-    number: int
+    delivery_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ def _fields(message: Message) -> dict[str, object]:
     match message:
         case Ask(verification_id):
             return {"ask": verification_id}
-        case Deliver(verification_id, number):
-            return {"deliver": verification_id, "number": number}
+        case Deliver(delivery_id):
+            return {"deliver": delivery_id}
         case Repair(verification_id, token, answer):
             return {
                 "repair": verification_id,
@@ -69,8 +68,8 @@ def decode(text: str) -> Message:
     match fields:
         case {"ask": str(verification_id)}:
             return Ask(verification_id)
-        case {"deliver": str(verification_id), "number": int(number)}:
-            return Deliver(verification_id, number)
+        case {"deliver": str(delivery_id)}:
+            return Deliver(delivery_id)
         case {"repair": str(verification_id), "token": str(token), "code": str(code)}:
             message, request_id = fields.get("message"), fields.get("upstream_request_id")
             answer = Answer(code, str(message or ""), None if not request_id else str(request_id))

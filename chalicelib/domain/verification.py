@@ -132,7 +132,7 @@ class Verification:
     ``subject`` is set where reuse was asked for; ``fingerprint`` where a key was sent. ``client``
     is the client or source that asks. ``sealed`` is the person of one that came asynchronously,
     until it ends; ``due_at`` when a pending one is queued (again); ``callback_url`` where its end
-    is told, ``submission`` what the source calls it.
+    is told, ``told`` how many ends were; ``submission`` what the source calls it.
     """
 
     id: str
@@ -161,6 +161,7 @@ class Verification:
     due_at: datetime | None = None
     callback_url: str | None = None
     submission: str | None = None
+    told: int = 0
 
     @property
     def billed(self) -> Billed:
@@ -508,6 +509,12 @@ def counted(verification: Verification) -> Verification:
         for a in verification.attempts
     )
     return replace(verification, attempts=attempts)
+
+
+def last_change(verification: Verification) -> datetime:
+    """When it ended, or its latest call did."""
+    calls = [attempt.ended_at for attempt in verification.attempts if attempt.ended_at]
+    return verification.ended_at or max(calls, default=verification.created_at)
 
 
 def utc(moment: datetime) -> str:

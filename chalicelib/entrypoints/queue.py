@@ -9,7 +9,7 @@ from chalicelib.bootstrap import Container
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.messages import Ask, Deliver, Repair, decode
 from chalicelib.entrypoints import errors
-from chalicelib.services import work
+from chalicelib.services import deliver, work
 from chalicelib.services.ports import PortError
 
 logger = logging.getLogger("eryaosu")
@@ -42,4 +42,4 @@ def _work(body: str, container: Container) -> None:
         case Repair() as message:
             work.repair(message, tools=tools, policy=policy)
         case Deliver() as message:
-            raise NotImplementedError
+            deliver.deliver(message, tools=tools)

@@ -8,11 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain import reference
 from chalicelib.domain.errors import MalformedRequestError, ResidentIdNotTextError
+from chalicelib.domain.codes import Outcome
+from chalicelib.domain.delivery import DeliveryStatus
 from chalicelib.domain.secret import MAX_AGE_LIMIT
+from chalicelib.domain.stored_submission import SubmissionStatus
 from chalicelib.domain.verification import Status
 
 MAX_TEXT = 500
@@ -217,38 +221,50 @@ RESOLUTION = Fields(
     )
 )
 
-LIST_QUERY = Fields(
+_DAY = Field(
+    "day",
+    day,
+    {"type": "string", "format": "date", "description": "A day in UTC+8; default today."},
+)
+_PAGING = (
+    Field(
+        "limit",
+        whole(1, 100),
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+        default=50,
+    ),
+    Field(
+        "cursor",
+        _text,
+        {
+            "type": "string",
+            "maxLength": MAX_TEXT,
+            "description": "next_cursor of the last page.",
+        },
+    ),
+)
+
+
+def _one_of(name: str, values: type[StrEnum]) -> Field:
+    return Field(
+        name, choice(*values), {"type": "string", "enum": [value.value for value in values]}
+    )
+
+
+LIST_QUERY = Fields((_DAY, _one_of("status", Status), _one_of("outcome", Outcome), *_PAGING))
+
+DELIVERY_QUERY = Fields((_DAY, _one_of("status", DeliveryStatus), *_PAGING))
+
+SUBMISSION_QUERY = Fields(
     (
         Field(
-            "day",
-            day,
-            {"type": "string", "format": "date", "description": "A day in UTC+8; default today."},
-        ),
-        Field(
-            "status",
-            choice(*Status),
-            {"type": "string", "enum": [status.value for status in Status]},
-        ),
-        Field(
-            "outcome",
-            choice("match", "mismatch", "no_record"),
-            {"type": "string", "enum": ["match", "mismatch", "no_record"]},
-        ),
-        Field(
-            "limit",
-            whole(1, 100),
-            {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-            default=50,
-        ),
-        Field(
-            "cursor",
+            "source",
             _text,
-            {
-                "type": "string",
-                "maxLength": MAX_TEXT,
-                "description": "next_cursor of the last page.",
-            },
+            {"type": "string", "maxLength": MAX_TEXT, "description": "The source's id."},
         ),
+        _DAY,
+        _one_of("status", SubmissionStatus),
+        *_PAGING,
     )
 )
 

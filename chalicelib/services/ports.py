@@ -10,8 +10,10 @@ from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.messages import Message
 from chalicelib.domain.secret import Secret
+from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
 
@@ -59,7 +61,7 @@ class Write:
 
     ``before`` is the verification as it was read, None if it must not exist. ``person`` is
     sealed; b"" removes what is kept. ``take`` makes the verification the holder of its subject,
-    ``release`` ends that.
+    ``release`` ends that. ``delivery`` is a new one, of the result that is written.
     """
 
     after: Verification
@@ -68,6 +70,7 @@ class Write:
     person: bytes | None = None
     take: Hold | None = None
     release: Hold | None = None
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,22 @@ class Page:
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Some of a list of deliveries, as ``Page``."""
+
+    items: Sequence[Delivery]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionPage:
+    """Some of a list of stored submissions, as ``Page``."""
+
+    items: Sequence[StoredSubmission]
     next_cursor: str | None
 
 
@@ -117,6 +136,44 @@ class Repository(Protocol):
 
     def set_breaker(self, breaker: Breaker, *, before: Breaker) -> bool:
         """Replace it if it still is as it was read; whether that was so."""
+
+
+class Outbox(Protocol):
+    """Deliveries, in the same table; they are made by ``Repository.write``."""
+
+    def get(self, delivery_id: str) -> Delivery | None:
+        """The delivery, None if there is none; raises UnavailableError, as all of these."""
+
+    def replace(self, after: Delivery, before: Delivery) -> bool:
+        """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
+
+    def due(self, until: datetime, limit: int) -> Sequence[Delivery]:
+        """Pending ones that are due before ``until``, earliest first."""
+
+    def of_day(self, day: date, limit: int, cursor: str | None) -> DeliveryPage:
+        """Those made that day (UTC+8), newest first; raises ValueError for a broken cursor."""
+
+    def set_disabled(self, client: str, endpoint: str, *, disabled: bool) -> None:
+        """Note that an endpoint wants nothing more, or that it does again."""
+
+    def is_disabled(self, client: str, endpoint: str) -> bool:
+        """Whether it wants nothing more."""
+
+
+class Submissions(Protocol):
+    """Entries that were not verified, in the same table."""
+
+    def get(self, submission_id: str) -> StoredSubmission | None:
+        """The entry, None if there is none (any more); raises UnavailableError, as all of these."""
+
+    def add(self, submission: StoredSubmission) -> bool:
+        """Keep a new one; whether it was not there before."""
+
+    def replace(self, after: StoredSubmission, before: StoredSubmission) -> bool:
+        """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
+
+    def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
+        """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""
 
 
 class Secrets(Protocol):

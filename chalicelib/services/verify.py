@@ -39,21 +39,24 @@ from chalicelib.services import person as persons
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.expiry import settle_lease
 from chalicelib.services.ports import (
+    Callbacks,
     Clock,
     ConflictError,
     ContendedError,
     Hold,
     HoldConflictError,
+    Outbox,
     PortError,
     Provider,
     Queue,
     Repository,
     Sealer,
     Secrets,
+    Submissions,
     UnavailableError,
     Write,
 )
-from chalicelib.services.store import store
+from chalicelib.services.store import queue_latest, store
 
 CLAIM_MAX_AGE = timedelta(seconds=3)
 """A process that was paused longer after its claim must not send: someone may have resolved it."""
@@ -95,6 +98,9 @@ class Tools:
     secrets: Secrets
     sealer: Sealer
     queue: Queue
+    outbox: Outbox
+    submissions: Submissions
+    callbacks: Callbacks
     breaker: CachedBreaker
     clock: Clock
     new_token: Callable[[], str] = lambda: randomness.token_hex(16)
@@ -302,7 +308,9 @@ class Run:
         self, asked: Verification, standing: Verification | None, source: Verification
     ) -> Result:
         reused = rules.reuse(asked, source, self.tools.clock.now())
-        return self._replayed(store(self.tools.repository, reused, standing))
+        stored = store(self.tools.repository, reused, standing)
+        queue_latest(stored, self.tools.queue)
+        return self._replayed(stored)
 
     def _claimed(
         self,
@@ -390,7 +398,7 @@ class Run:
             ended = rules.record(before, token, answer, row, now)
             ended = replace(ended, warnings=(*ended.warnings, *extra))
             try:
-                return store(
+                stored = store(
                     self.tools.repository, ended, before, person=None if before.erased else sealed
                 )
             except ConflictError as conflict:
@@ -400,6 +408,9 @@ class Run:
                     self._leave_for_repair(claimed.id, token, answer)
                     break
                 self.tools.clock.sleep(0.1 + 0.2 * self.tools.jitter())
+            else:
+                queue_latest(stored, self.tools.queue)
+                return stored
         return replace(ended, warnings=(*ended.warnings, "not_recorded"))
 
     def _leave_for_repair(self, verification_id: str, token: str, answer: Answer) -> None:

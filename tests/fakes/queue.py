@@ -1,6 +1,6 @@
 """The queue in memory; passes the same contract suite as the SQS adapter."""
 
-from chalicelib.domain.messages import Message
+from chalicelib.domain.messages import Message, decode, encode
 from chalicelib.services.ports import UnavailableError
 
 
@@ -14,7 +14,8 @@ class FakeQueue:
     def send(self, message: Message, delay: int = 0) -> None:
         if self.down:
             raise UnavailableError("the queue is out of reach")
-        self.sent.append((message, delay))
+        # What comes out is what a text can hold.
+        self.sent.append((decode(encode(message)), delay))
 
     @property
     def messages(self) -> list[Message]:

@@ -18,6 +18,7 @@ from local_stack.resources import ACCESS_KEY, REGION, Names, create, create_tabl
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
 QUICK = Config(
     connect_timeout=0.5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}
@@ -77,6 +78,13 @@ def dynamodb_client(boto: boto3.Session) -> Iterator[Callable[[str], "DynamoDBCl
             return made
 
         yield client
+
+
+@pytest.fixture(scope="session")
+def sqs(boto: boto3.Session, aws_url: str) -> "Iterator[SQSClient]":
+    client = boto.client("sqs", endpoint_url=aws_url, config=QUICK)
+    yield client
+    client.close()
 
 
 @pytest.fixture(params=["moto", "dynoxide"])
