@@ -4,12 +4,13 @@ Each port has one contract suite in ``tests/integration`` that the fake and the 
 alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.delivery import CallbackResult
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
@@ -136,6 +137,13 @@ class Sealer(Protocol):
 
     def unseal(self, sealed: bytes, verification_id: str) -> bytes:
         """Raises UnavailableError, also when it was sealed for something else."""
+
+
+class Callbacks(Protocol):
+    """Whoever wants to be told of results, at URLs that are not ours."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
+        """One attempt to send this JSON; takes seconds at most, never raises or repeats itself."""
 
 
 class Clock(Protocol):
