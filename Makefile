@@ -33,11 +33,12 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## speed and cost, beside the named peers, in one run
+bench: setup  ## speed, memory and cost, beside the named peers, in one run
 	@$(BIN)/python -m benchmarks
 
-peers:  ## optional: dynoxide, a second DynamoDB stand-in (Linux x64, needs npm)
-	npm install --silent --no-audit --no-fund --no-save --prefix .peers @dynoxide/linux-x64@1.2.1
+peers:  ## optional: dynoxide, a second DynamoDB stand-in, and WireMock (Linux x64, needs npm)
+	npm install --silent --no-audit --no-fund --no-save --prefix .peers \
+		@dynoxide/linux-x64@1.2.1 wiremock@3.13.2
 
 clean:
 	rm -rf .venv .peers build .pytest_cache .mypy_cache .ruff_cache .hypothesis

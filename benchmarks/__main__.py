@@ -1,18 +1,23 @@
-"""All benchmarks, one after the other: ``python -m benchmarks``."""
+"""All benchmarks, one after the other: ``python -m benchmarks``; exits 1 when the soak fails."""
 
 import os
 import platform
+import sys
 
-from benchmarks import identity_rules, verification
+from benchmarks import identity_rules, mock_upstream, soak, verification
 
 
-def main() -> None:
-    """Print every table."""
+def main() -> bool:
+    """Print every table; tell whether the soak was good."""
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.machine()}\n")
     identity_rules.main()
     print()
     verification.main()
+    print()
+    mock_upstream.main()
+    print()
+    return soak.main()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

@@ -33,6 +33,7 @@ class Settings:
     deadline_seconds: float = 20.0
     duplicate_wait_seconds: float = 10.0
     lease_seconds: float = 90.0
+    callback_allow_loopback: bool = False
 
     @property
     def live(self) -> bool:
@@ -56,11 +57,17 @@ class Settings:
             deadline_seconds=_read(env, "DEADLINE_SECONDS", _seconds(4, 25), 20.0),
             duplicate_wait_seconds=_read(env, "DUPLICATE_WAIT_SECONDS", _seconds(0, 20), 10.0),
             lease_seconds=_read(env, "LEASE_SECONDS", _seconds(1, 900), 90.0),
+            callback_allow_loopback=_read(env, "CALLBACK_ALLOW_LOOPBACK", _flag, default=False),
         )
         if settings.lease_seconds <= settings.deadline_seconds + 5:
             raise SettingsError(
                 "LEASE_SECONDS: must be more than DEADLINE_SECONDS + 5, or a claim ends while "
                 "its call is still under way"
+            )
+        if settings.live and settings.callback_allow_loopback:
+            raise SettingsError(
+                "CALLBACK_ALLOW_LOOPBACK: must be 0 when UPSTREAM_URL is the paid upstream; it is "
+                "for trying things out on one machine"
             )
         return settings
 
@@ -100,6 +107,12 @@ def _enforce(text: str) -> bool:
     if text not in {"enforce", "warn"}:
         raise ValueError("must be enforce or warn")
     return text == "enforce"
+
+
+def _flag(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError("must be 0 or 1")
+    return text == "1"
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

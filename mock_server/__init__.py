@@ -22,7 +22,7 @@ What is where, each module building only on those above it:
     people           who else exists: the CSV of `--people`
     call             one request's facts, and the form inside it
     answer           one answer's bytes: the vendor's, the gateway's
-    faults           armed faults: their JSON, and which of them a call sets off
+    faults           faults, armed faults, and which of them a call sets off
     ledger           what was charged
     hints            what callers get wrong
     journal          what was asked
@@ -33,9 +33,15 @@ What is where, each module building only on those above it:
     world            state behind one lock; decisions are taken and booked here
     delivery         how an answer reaches the caller, unharmed or not: steps without I/O
     version          its version
-    admin_input      what callers of /__admin may send
-    admin_views      the calls of /__admin
-    admin            /__admin: who may call it, and its errors
+    admin_input      values of /__admin and of a scenario: taken or refused
+    fault_input      the same for a fault
+    near_misses      requests as wanted, and nearly so
+    toml_lines       where in a TOML file a value stands
+    scenario         a TOML file that says how a mock starts
+    admin_settings   the calls of /__admin that show and change settings
+    admin_views      its other calls
+    admin_page       the page, and the OpenAPI document
+    admin            /__admin: who may call it, its routes, its errors
     app              Flask around it
     connection       the upstream's calls in uvicorn's event loop
     tls              a certificate made at start

@@ -1,20 +1,20 @@
-"""What callers of /__admin may send: read, checked, or refused with field and allowed values."""
+"""Values of /__admin and of a scenario: taken, or refused with field and allowed values."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from mock_server import people, resp_codes
+from mock_server import people
 from mock_server.clock import parse_day
-from mock_server.effects import AFTER, BEFORE, GATEWAY, KINDS, VALUED, Effect, When, takes_when
-from mock_server.faults import Armed, Match
-from mock_server.gateway_errors import TABLE
-from mock_server.options import Generation
 
-_UNLISTED = re.compile(r"[0-9A-Za-z]{1,10}")
-_MAX_COUNT = 1_000_000_000
+_RESP_CODE = re.compile(r"[0-9A-Za-z]{1,10}")
+RESP_CODE_SHAPE = "1 to 10 letters and digits"
+MAX_COUNT = 1_000_000_000
 _MAX_TEXT = 200
+
+# The field of what is wrong with all that was sent.
+BODY = "body"
 
 Body = Mapping[str, object]
 
@@ -28,6 +28,15 @@ class InvalidInputError(ValueError):
         self.message = message
         self.allowed = allowed
 
+    def within(self, section: str) -> "InvalidInputError":
+        """Give the same for what was sent as a section of something larger."""
+        field = self.field
+        if field == BODY:
+            field = section
+        else:
+            field = section + ("" if field.startswith("[") else ".") + field
+        return InvalidInputError(field, self.message, self.allowed)
+
 
 def parse(raw: bytes) -> object:
     """Read JSON.
@@ -38,16 +47,23 @@ def parse(raw: bytes) -> object:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        raise InvalidInputError("body", "must be JSON") from None
+        raise InvalidInputError(BODY, "must be JSON") from None
 
 
-def obj(value: object, fields: tuple[str, ...], field: str = "body") -> Body:
+def obj(value: object, fields: tuple[str, ...], field: str = BODY) -> Body:
     """Take an object with no other fields than these."""
     if not isinstance(value, dict):
         raise InvalidInputError(field, "must be an object", list(fields))
     for key in value:
         if key not in fields:
             raise InvalidInputError(str(key)[:_MAX_TEXT], "is unknown", list(fields))
+    return value
+
+
+def listed(value: object, allowed: object) -> list[object]:
+    """Take a list of anything."""
+    if not isinstance(value, list):
+        raise InvalidInputError(BODY, "must be a list", allowed)
     return value
 
 
@@ -64,11 +80,31 @@ def optional_text(body: Body, field: str) -> str | None:
     return None if body.get(field) is None else text(body, field)
 
 
-def whole(value: object, field: str, lowest: int = 0, highest: int = _MAX_COUNT) -> int:
+def required(body: Body, field: str) -> object:
+    """Take whatever stands there, null too."""
+    if field not in body:
+        raise InvalidInputError(field, "is missing: null is allowed")
+    return body[field]
+
+
+def whole(value: object, field: str, lowest: int = 0, highest: int = MAX_COUNT) -> int:
     """Take a whole number."""
     if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
         allowed = f"{lowest} to {highest}"
         raise InvalidInputError(field, "must be a whole number", allowed)
+    return value
+
+
+def optional_whole(value: object, field: str, lowest: int = 0) -> int | None:
+    """Take a whole number, or null."""
+    return None if value is None else whole(value, field, lowest)
+
+
+def choice(value: object, field: str, allowed: Iterable[str]) -> str:
+    """Take one of a few strings."""
+    listed = list(allowed)
+    if not isinstance(value, str) or value not in listed:
+        raise InvalidInputError(field, "is unknown", listed)
     return value
 
 
@@ -82,9 +118,8 @@ def day(value: object, field: str) -> date | None:
         raise InvalidInputError(field, "must be a date", "YYYY-MM-DD or null") from None
 
 
-def flag(body: Body, field: str) -> bool:
+def flag(value: object, field: str) -> bool:
     """Take true or false."""
-    value = body.get(field)
     if not isinstance(value, bool):
         raise InvalidInputError(field, "must be true or false", [True, False])
     return value
@@ -99,93 +134,59 @@ def moment(value: str, field: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def limit(value: str, field: str = "limit") -> int:
-    """Take how many rows to give."""
-    if not (value.isascii() and value.isdecimal() and len(value) < len(str(_MAX_COUNT))):
-        raise InvalidInputError(field, "must be a whole number", f"1 to {_MAX_COUNT}")
-    return whole(int(value), field, lowest=1)
+def decimal(text: str, field: str, lowest: int = 0, highest: int = MAX_COUNT) -> int:
+    """Take a whole number that is written in digits."""
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(highest))
+    return whole(int(text) if digits else None, field, lowest, highest)
+
+
+def resp_code(value: object, field: str) -> str:
+    """Take a respCode, listed or not."""
+    if isinstance(value, str) and _RESP_CODE.fullmatch(value):
+        return value
+    raise InvalidInputError(field, "must be a respCode", RESP_CODE_SHAPE)
+
+
+def query(given: Mapping[str, list[str]], fields: Sequence[str]) -> None:
+    """Refuse query parameters that a call does not know, or that come twice."""
+    for field, values in given.items():
+        if field not in fields:
+            raise InvalidInputError(field[:_MAX_TEXT], "is unknown", list(fields))
+        if len(values) > 1:
+            raise InvalidInputError(field, "is given more than once", "once")
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can be an AppCode or a token: it has to fit into a header."""
+    return 0 < len(text) <= _MAX_TEXT and text.isascii() and text.isprintable() and " " not in text
+
+
+def appcodes(value: object) -> tuple[str, ...]:
+    """Take a list of AppCodes; a refused one is not repeated."""
+    allowed = f"a list of ASCII texts without blanks, 1 to {_MAX_TEXT} characters each"
+    taken: dict[str, None] = {}
+    for i, code in enumerate(listed(value, allowed)):
+        if not isinstance(code, str) or not is_token(code):
+            raise InvalidInputError(f"[{i}]", "is no AppCode", allowed)
+        taken[code] = None
+    return tuple(taken)
 
 
 def new_people(value: object) -> dict[str, str]:
     """Take `[{"name","id_number"}, ...]`: {id_number: name}."""
-    if not isinstance(value, list):
-        raise InvalidInputError("body", "must be a list", [{"name": "…", "id_number": "…"}])
     found: dict[str, str] = {}
-    for i, row in enumerate(value):
-        person = obj(row, ("name", "id_number"), f"[{i}]")
-        name, number = text(person, "name"), text(person, "id_number")
-        if objection := people.objection(name, number):
-            raise InvalidInputError(f"[{i}].{objection[0]}", objection[1])
+    for i, row in enumerate(listed(value, [{"name": "…", "id_number": "…"}])):
+        try:
+            name, number = _person(row)
+        except InvalidInputError as exc:
+            raise exc.within(f"[{i}]") from None
         found[number] = name
     return found
 
 
-def fault(value: object, generation: Generation) -> Armed:
-    """Take a fault to arm."""
-    fields = ("kind", "value", "when", "times", "probability", "seed", "match")
-    body = obj(value, fields)
-    kind = text(body, "kind")
-    if kind not in KINDS:
-        raise InvalidInputError("kind", "is unknown", list(KINDS))
-    times = body.get("times")
-    return Armed(
-        Effect(kind, _value(kind, body.get("value"), generation), _when(kind, body.get("when"))),
-        times=None if times is None else whole(times, "times", lowest=1),
-        probability=_probability(body.get("probability", 1)),
-        seed=whole(body.get("seed", 0), "seed"),
-        match=_match(body.get("match") or {}),
-    )
-
-
-def _value(kind: str, value: object, generation: Generation) -> int | str:
-    if kind in VALUED:
-        unit, lowest, highest, _ = VALUED[kind]
-        return whole(value, f"value ({unit})", lowest, highest)
-    if value is None:
-        return ""
-    if kind == "unknown_code":
-        return _unlisted(value)
-    if kind.startswith(GATEWAY):
-        messages = [f.message for f in TABLE[kind[len(GATEWAY) :]].forms(generation)]
-        if isinstance(value, str) and value in messages:
-            return value
-        raise InvalidInputError(
-            "value", "must be a message of this gateway for that code", messages
-        )
-    raise InvalidInputError("value", f"{kind} takes none")
-
-
-def _unlisted(value: object) -> str:
-    if isinstance(value, str) and _UNLISTED.fullmatch(value) and value not in resp_codes.MESSAGES:
-        return value
-    raise InvalidInputError(
-        "value", "must be a respCode that is not listed", "1 to 10 letters and digits"
-    )
-
-
-def _when(kind: str, value: object) -> When | None:
-    if not takes_when(kind):
-        if value is not None:
-            raise InvalidInputError("when", f"{kind} follows the table of charges: leave it out")
-        return None
-    if value in (None, BEFORE):
-        return BEFORE
-    if value == AFTER:
-        return AFTER
-    raise InvalidInputError("when", "is unknown", [BEFORE, AFTER])
-
-
-def _probability(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
-    raise InvalidInputError("probability", "must be a number", "0 to 1")
-
-
-def _match(value: object) -> Match:
-    body = obj(value, ("id_number", "name", "nth_call"), "match")
-    nth = body.get("nth_call")
-    return Match(
-        optional_text(body, "id_number"),
-        optional_text(body, "name"),
-        None if nth is None else whole(nth, "nth_call", lowest=1),
-    )
+def _person(value: object) -> tuple[str, str]:
+    row = obj(value, ("name", "id_number"))
+    name, number = text(row, "name"), text(row, "id_number")
+    if objection := people.objection(name, number):
+        raise InvalidInputError(*objection)
+    return name, number

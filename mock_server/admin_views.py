@@ -1,17 +1,24 @@
 """The calls of /__admin: each reads or changes the state, and shows it."""
 
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
 from itertools import chain, islice
 
 from flask import request
 
-from mock_server import admin_input, masking
+from mock_server import admin_input, admin_settings, fault_input, masking, near_misses
+from mock_server.admin_settings import sent
 from mock_server.faults import Armed
+from mock_server.near_misses import NearMiss
 from mock_server.version import VERSION
 from mock_server.world import World
 
 Json = dict[str, object] | list[dict[str, object]]
+Failed = tuple[dict[str, object], int]
 
 _DEFAULT_LIMIT = "1000"
+_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Views:
@@ -25,18 +32,38 @@ class Views:
         """Say that it is there."""
         return {"status": "ok", "version": VERSION}
 
-    def ledger(self) -> Json:
-        """Show the charges."""
+    def state(self) -> Json:
+        """Show everything that is small, for whoever looks at it over and over."""
+        options = self._world.setup.options
         with self._world.state() as state:
             return {
                 "paid_calls": state.ledger.paid_calls,
+                "requests": state.journal.count,
+                **admin_settings.shown(state),
+                "faults": sum(not fault.used_up for fault in state.faults),
+                "people": self._count(state.people),
+                "gateway": options.gateway,
+                "unknown": options.unknown,
+                "latency_ms": options.latency_ms,
+                "charged_codes": sorted(options.charged_codes),
+                "journal_length": options.journal_length,
+                "reveal": self._reveal,
+            }
+
+    def ledger(self) -> Json:
+        """Show the charges."""
+        limit = _limit()
+        with self._world.state() as state:
+            last = list(islice(reversed(state.ledger.entries), limit))
+            return {
+                "paid_calls": state.ledger.paid_calls,
                 **state.quota.to_json(),
-                "entries": [e.to_json(reveal=self._reveal) for e in state.ledger.entries],
+                "entries": [e.to_json(reveal=self._reveal) for e in reversed(last)],
             }
 
     def count(self) -> Json:
         """Count one person's paid calls: masked numbers collide."""
-        body = admin_input.obj(_json(), ("id_number", "name"))
+        body = admin_input.obj(sent(), ("id_number", "name"))
         number = admin_input.text(body, "id_number")
         name = admin_input.optional_text(body, "name")
         with self._world.state() as state:
@@ -46,8 +73,10 @@ class Views:
         """Show the journal."""
         since = request.args.get("since")
         moment = None if since is None else admin_input.moment(since, "since")
-        limit = admin_input.limit(request.args.get("limit", _DEFAULT_LIMIT))
+        limit = _limit()
         code = request.args.get("resp_code")
+        if code is not None:
+            admin_input.resp_code(code, "resp_code")
         with self._world.state() as state:
             found = state.journal.select(resp_code=code, since=moment, limit=limit)
             return {"requests": [entry.to_json(reveal=self._reveal) for entry in found]}
@@ -59,6 +88,28 @@ class Views:
             state.journal.entries.clear()
         return {"forgotten": forgotten}
 
+    def verify(self) -> Json | Failed:
+        """Tell whether as many requests as expected were as wanted."""
+        body = admin_input.obj(sent(), ("count", "match"))
+        expected = admin_input.whole(body.get("count"), "count")
+        like = near_misses.wanted(body.get("match", {}))
+        with self._world.state() as state:
+            found, missed = near_misses.look(state.journal.entries, like)
+            if found == expected:
+                return {"count": found}
+            # Those that are not as wanted explain what is missing, not what is too much.
+            shown = [self._near_miss(near) for near in missed] if found < expected else []
+            full = len(state.journal.entries) == self._world.setup.options.journal_length
+        message = f"expected {expected} request{'' if expected == 1 else 's'}, found {found}"
+        if full:
+            message += ": the journal is full, and older requests are gone"
+        return {
+            "message": message,
+            "expected": expected,
+            "found": found,
+            "near_misses": shown,
+        }, HTTPStatus.UNPROCESSABLE_ENTITY
+
     def faults(self) -> Json:
         """List the armed faults, used up or not."""
         with self._world.state() as state:
@@ -66,10 +117,9 @@ class Views:
 
     def arm(self) -> Json:
         """Arm a fault."""
-        fault = admin_input.fault(_json(), self._world.setup.options.gateway)
+        fault = fault_input.fault(sent(), self._world.setup.options.gateway)
         with self._world.state() as state:
-            state.faults.append(fault)
-            return self._fault(fault)
+            return self._fault(state.arm(fault))
 
     def disarm(self) -> Json:
         """Clear all faults."""
@@ -78,55 +128,34 @@ class Views:
             state.faults.clear()
         return {"cleared": cleared}
 
+    def disarm_one(self, fault_id: str) -> Json | Failed:
+        """Clear one fault."""
+        # Not Flask's converter, which fails on a number of thousands of digits.
+        number = int(fault_id) if _ID.fullmatch(fault_id) else 0
+        with self._world.state() as state:
+            cleared = state.disarm(number)
+        if not cleared:
+            return {"message": "no armed fault has that id"}, HTTPStatus.NOT_FOUND
+        return {"cleared": 1}
+
     def people(self) -> Json:
         """Count everyone, and list the first of them."""
-        limit = admin_input.limit(request.args.get("limit", _DEFAULT_LIMIT))
+        limit = _limit()
         held = self._world.setup.people
         with self._world.state() as state:
             added = dict(state.people)
         everyone = chain(added.items(), ((n, p) for n, p in held.items() if n not in added))
         return {
-            "count": len(held) + sum(number not in held for number in added),
+            "count": self._count(added),
             "people": [self._person(number, name) for number, name in islice(everyone, limit)],
         }
 
     def add_people(self) -> Json:
         """Add people, or rename those added before."""
-        found = admin_input.new_people(_json())
+        found = admin_input.new_people(sent())
         with self._world.state() as state:
             state.people |= found
         return {"added": len(found)}
-
-    def set_quota(self) -> Json:
-        """Change what is named of used, total and expires_at."""
-        body = admin_input.obj(_json(), ("used", "total", "expires_at"))
-        used = admin_input.whole(body.get("used", 0), "used")
-        total = body.get("total")
-        total = None if total is None else admin_input.whole(total, "total")
-        expires_at = admin_input.day(body.get("expires_at"), "expires_at")
-        with self._world.state() as state:
-            quota = state.quota
-            quota.used = used if "used" in body else quota.used
-            quota.total = total if "total" in body else quota.total
-            quota.expires_at = expires_at if "expires_at" in body else quota.expires_at
-            return quota.to_json()
-
-    def set_clock(self) -> Json:
-        """Set today's date; null follows the real one."""
-        body = admin_input.obj(_json(), ("today",))
-        if "today" not in body:
-            raise admin_input.InvalidInputError("today", "is missing", "YYYY-MM-DD or null")
-        today = admin_input.day(body["today"], "today")
-        with self._world.state() as state:
-            state.clock = today
-            return {"today": state.today().isoformat()}
-
-    def set_maintenance(self) -> Json:
-        """Switch 0010 on or off."""
-        on = admin_input.flag(admin_input.obj(_json(), ("on",)), "on")
-        with self._world.state() as state:
-            state.maintenance = on
-        return {"on": on}
 
     def identities(self) -> Json:
         """List the published test identities; never masked, they belong to nobody."""
@@ -148,16 +177,25 @@ class Views:
         self._world.reset()
         return {"status": "reset"}
 
+    def _count(self, added: Mapping[str, str]) -> int:
+        held = self._world.setup.people
+        return len(held) + sum(number not in held for number in added)
+
+    def _near_miss(self, near: NearMiss) -> dict[str, object]:
+        return {"differs": near.differs, "request": near.entry.to_json(reveal=self._reveal)}
+
     def _person(self, id_number: str, name: str) -> dict[str, object]:
         if self._reveal:
             return {"name": name, "id_number": id_number}
         return {"name": masking.name(name), "id_number": masking.id_number(id_number)}
 
-    def _fault(self, fault: Armed) -> dict[str, object]:
+    def _fault(self, armed: Armed) -> dict[str, object]:
+        fault = armed.fault
         match = fault.match
         number = match.id_number or ""
         name = match.name or ""
         return {
+            "id": armed.id,
             "kind": fault.effect.kind,
             "value": fault.effect.value if fault.effect.value != "" else None,
             "when": fault.effect.when,
@@ -169,10 +207,10 @@ class Views:
                 "name": name if self._reveal else masking.name(name),
                 "nth_call": match.nth_call,
             },
-            "seen": fault.seen,
-            "fired": fault.fired,
+            "seen": armed.seen,
+            "fired": armed.fired,
         }
 
 
-def _json() -> object:
-    return admin_input.parse(request.get_data())
+def _limit() -> int:
+    return admin_input.decimal(request.args.get("limit", _DEFAULT_LIMIT), "limit", lowest=1)

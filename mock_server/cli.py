@@ -1,24 +1,34 @@
-"""The command line: flags to Options."""
+"""The command line: flags, and the scenario below them, to Options."""
 
 import argparse
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from mock_server import admin_input, scenario
+from mock_server.admin_input import MAX_COUNT, InvalidInputError
 from mock_server.clock import parse_day
-from mock_server.options import CHARGED_CODES, Generation, LowerX, Options, Unknown
+from mock_server.options import CHARGED_CODES, JOURNAL_LENGTH, Generation, LowerX, Options, Unknown
 from mock_server.resp_codes import MESSAGES
+from mock_server.scenario import ScenarioError
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Where to listen, and what to be."""
+    """Where to listen, and what to be.
+
+    Attributes:
+        ca_file: where the certificate's authority is written; None is a temporary file.
+    """
 
     host: str
     port: int
     options: Options
+    tls: bool = False
+    ca_file: Path | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,43 +38,73 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: list[str] | None = None) -> Command:
-    """Read the flags; on a bad one exit 2 with one line."""
+    """Read the flags, and the scenario below them; on a bad one exit 2 with one line."""
     parser = _parser()
-    flags = parser.parse_args(argv)
-    if not _is_loopback(flags.host) and not flags.admin_token:
-        parser.error(f"--host {flags.host} is not loopback: that needs --admin-token")
-    options = Options(
-        appcodes=tuple(flags.appcode),
-        quota=flags.quota,
-        clock=flags.clock,
-        unknown=flags.unknown,
-        latency_ms=flags.latency_ms,
-        people=flags.people,
-        admin_token=flags.admin_token,
-        gateway=flags.gateway,
-        lower_x=flags.lower_x,
-        reveal=flags.reveal,
-        charged_codes=frozenset(flags.charge or CHARGED_CODES),
-    )
-    return Command(flags.host, flags.port, options)
+    # Only the flags that are given, under the names of Options: the defaults are there.
+    flags = vars(parser.parse_args(argv))
+    host, port = flags.pop("host", "127.0.0.1"), flags.pop("port", 8001)
+    tls, ca_file = "tls" in flags, flags.pop("tls", None)
+    path = flags.pop("scenario", None)
+    if "appcodes" in flags:
+        flags["appcodes"] = tuple(dict.fromkeys(flags["appcodes"]))
+    if "charged_codes" in flags:
+        flags["charged_codes"] = frozenset(flags["charged_codes"])
+    if not _is_loopback(host) and "admin_token" not in flags:
+        parser.error(f"--host {host} is not loopback: that needs --admin-token")
+    try:
+        options = scenario.load(path, flags) if path else replace(Options(), **flags)
+    except ScenarioError as exc:
+        parser.error(str(exc))
+    return Command(host, port, options, tls, ca_file)
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="python -m mock_server", description="The mock upstream.")
+    parser = _Parser(
+        prog="mock_server", description="The mock upstream.", argument_default=argparse.SUPPRESS
+    )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="any but loopback needs --admin-token")
-    add("--port", type=_port, default=8001, help="0 picks a free one")
-    add("--appcode", action="extend", nargs="+", default=[], type=_text, metavar="CODE")
-    add("--quota", type=_count, metavar="N", help="calls in the package (unlimited)")
+    add("--host", help="127.0.0.1; any but loopback needs --admin-token")
+    add("--port", type=_number(0, 65_535), help="8001; 0 picks a free one")
+    add("--scenario", type=Path, metavar="FILE", help="TOML; the other flags go over it")
+    add("--appcode", dest="appcodes", action="extend", nargs="+", type=_text, metavar="CODE")
+    add("--quota", type=_number(0), metavar="N", help="calls in the package (unlimited)")
+    add(
+        "--expires", dest="expires_at", type=_date, metavar="YYYY-MM-DD", help="the package (never)"
+    )
+    add(
+        "--rate", dest="calls_per_second", type=_number(1), metavar="N", help="calls a second (any)"
+    )
     add("--clock", type=_date, metavar="YYYY-MM-DD", help="today (the real date in UTC+8)")
-    add("--unknown", choices=get_args(Unknown), default="no_record")
-    add("--latency-ms", type=_count, default=0, metavar="N")
+    add("--unknown", choices=get_args(Unknown), help="what unknown numbers get (no_record)")
+    add("--latency-ms", type=_number(0), metavar="N")
     add("--people", type=Path, metavar="FILE", help="CSV: name,id_number")
-    add("--admin-token", type=_text, metavar="T")
-    add("--gateway", choices=get_args(Generation), default="new")
-    add("--lower-x", choices=get_args(LowerX), default="refuse")
-    add("--charge", action="extend", nargs="+", choices=sorted(MESSAGES), metavar="CODE")
+    add("--gateway", choices=get_args(Generation), help="generation of its errors (new)")
+    add("--lower-x", choices=get_args(LowerX), help="a number that ends in x (refuse)")
+    add(
+        "--charge",
+        dest="charged_codes",
+        action="extend",
+        nargs="+",
+        choices=sorted(MESSAGES),
+        metavar="CODE",
+        help=f"respCodes that are charged ({' '.join(sorted(CHARGED_CODES))})",
+    )
+    add(
+        "--journal",
+        dest="journal_length",
+        type=_number(1),
+        metavar="N",
+        help=f"requests that are kept ({JOURNAL_LENGTH})",
+    )
+    add("--admin-token", type=_text, metavar="T", help="asked for by /__admin")
     add("--reveal", action="store_true", help="show names and numbers unmasked")
+    add(
+        "--tls",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="serve https; FILE is where the certificate of its authority is written",
+    )
     return parser
 
 
@@ -78,22 +118,20 @@ def _is_loopback(host: str) -> bool:
 
 
 def _text(text: str) -> str:
-    if not (text.isascii() and text.isprintable()) or not text or " " in text:
+    if not admin_input.is_token(text):
         raise argparse.ArgumentTypeError("must be ASCII text without blanks")
     return text
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0: {text!r}")
-    return int(text)
+def _number(lowest: int, highest: int = MAX_COUNT) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        try:
+            return admin_input.decimal(text, "", lowest, highest)
+        except InvalidInputError as exc:
+            reason = f"{exc.message} from {exc.allowed}: {text!r}"
+            raise argparse.ArgumentTypeError(reason) from None
 
-
-def _port(text: str) -> int:
-    highest = 65_535
-    if _count(text) > highest:
-        raise argparse.ArgumentTypeError(f"must be at most {highest}: {text}")
-    return int(text)
+    return number
 
 
 def _date(text: str) -> date:

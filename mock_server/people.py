@@ -55,7 +55,7 @@ def _read(rows: Iterable[list[str]]) -> dict[str, str]:
             continue
         name, id_number = _checked(row)
         if id_number in people:
-            raise _BadRowError("id_number appears twice")
+            raise _BadRowError("id_number: appears twice")
         people[id_number] = name
     return people
 
@@ -65,5 +65,5 @@ def _checked(row: list[str]) -> tuple[str, str]:
         raise _BadRowError(f"must be name,id_number, not {len(row)} columns")
     name, id_number = row
     if found := objection(name, id_number):
-        raise _BadRowError(" ".join(found))
+        raise _BadRowError(": ".join(found))
     return name, id_number

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mock_server import clock, identities, people, regions
-from mock_server.faults import Armed
+from mock_server.faults import Armed, Fault
 from mock_server.identities import Identity
 from mock_server.journal import Journal
 from mock_server.ledger import Ledger
@@ -37,6 +37,7 @@ def set_up(options: Options) -> Setup:
     """
     published = identities.load()
     everyone = people.load(options.people) if options.people else {}
+    everyone |= {id_number: name for name, id_number in options.extra_people}
     everyone |= {i.id_number: i.name for i in published.values() if i.effect is None}
     return Setup(
         options,
@@ -62,27 +63,77 @@ class Quota:
 
 
 @dataclass(slots=True)
+class Throttle:
+    """Calls a second, counted from the start of each second; None lets any number through."""
+
+    calls_per_second: int | None = None
+    second: int = 0
+    calls: int = 0
+
+    def refuses(self, now: float) -> bool:
+        """Tell whether one more call at `now` (seconds) is too many; changes nothing."""
+        limit = self.calls_per_second
+        return limit is not None and self.second == int(now) and self.calls >= limit
+
+    def count(self, now: float) -> None:
+        """Count a call that came this far."""
+        if self.second != int(now):
+            self.second, self.calls = int(now), 0
+        self.calls += 1
+
+
+@dataclass(slots=True)
 class State:
     """Everything that a reset forgets.
 
     Attributes:
+        faults: armed ones, in the order in which a call meets them.
+        last_fault: the id of the fault that was armed last.
         clock: today's date; None follows the real date in UTC+8.
+        appcodes: the AppCodes that are accepted; empty accepts any.
         people: added while it runs; goes over the setup's.
     """
 
     quota: Quota
     clock: date | None
+    appcodes: tuple[str, ...]
+    throttle: Throttle
+    journal: Journal
     maintenance: bool = False
     faults: list[Armed] = field(default_factory=list)
+    last_fault: int = 0
     people: dict[str, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
-    journal: Journal = field(default_factory=Journal)
 
     def today(self) -> date:
         """Give the mock's date."""
         return self.clock or clock.today()
 
+    def arm(self, fault: Fault) -> Armed:
+        """Arm a fault after those that are armed."""
+        self.last_fault += 1
+        armed = Armed(self.last_fault, fault)
+        self.faults.append(armed)
+        return armed
+
+    def disarm(self, fault_id: int) -> bool:
+        """Clear one fault; False if none has that id."""
+        kept = [armed for armed in self.faults if armed.id != fault_id]
+        cleared = len(kept) < len(self.faults)
+        self.faults = kept
+        return cleared
+
 
 def start(options: Options) -> State:
     """Give the state that a mock starts in."""
-    return State(quota=Quota(total=options.quota), clock=options.clock)
+    state = State(
+        quota=Quota(options.used, options.quota, options.expires_at),
+        clock=options.clock,
+        appcodes=options.appcodes,
+        throttle=Throttle(options.calls_per_second),
+        journal=Journal(options.journal_length),
+        maintenance=options.maintenance,
+    )
+    for fault in options.faults:
+        state.arm(fault)
+    return state

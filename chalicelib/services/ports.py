@@ -4,13 +4,13 @@ Each port has one contract suite in ``tests/integration`` that the fake and the 
 alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
-from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.delivery import CallbackResult, Delivery
 from chalicelib.domain.messages import Message
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.stored_submission import StoredSubmission
@@ -201,6 +201,13 @@ class Queue(Protocol):
 
     def send(self, message: Message, delay: int = 0) -> None:
         """Hand it over, to arrive after ``delay`` seconds (900 at most); UnavailableError."""
+
+
+class Callbacks(Protocol):
+    """Whoever wants to be told of results, at URLs that are not ours."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
+        """One attempt to send this JSON; takes seconds at most, never raises or repeats itself."""
 
 
 class Clock(Protocol):

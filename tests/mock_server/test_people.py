@@ -27,13 +27,13 @@ def test_good_files(tmp_path: Path, content: str) -> None:
     [
         (f"赵六\t{UNHELD}", 1, "columns"),
         (GOOD + "赵六", 2, "columns"),
-        (f"name,id_number\nZhao,{UNHELD}", 2, "name must be Han"),
+        (f"name,id_number\nZhao,{UNHELD}", 2, "name: must be Han"),
         (f"赵六,{UNHELD[:-1]}1", 1, "check character"),
         (f"赵六,{UNHELD.lower()}", 1, "check character"),
         (GOOD + GOOD, 2, "twice"),
         (f"张三,{SAMPLE}", 1, "check character"),
         (f"{PERSON[0]},{PERSON[1]}", 1, "test identity"),
-        (GOOD.encode("gbk"), 1, "name must be Han"),
+        (GOOD.encode("gbk"), 1, "name: must be Han"),
     ],
 )
 def test_bad_files_say_where_and_why(

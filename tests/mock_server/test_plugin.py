@@ -93,8 +93,8 @@ class TestUpstream:
         assert mock.identity(answers, when) == expected
 
     def test_nobody_is_answered_so(self, mock: Upstream) -> None:
-        with pytest.raises(RefusedError, match="'0001' has no test identity") as refused:
-            mock.identity("0001")
+        with pytest.raises(RefusedError, match="'0005' has no test identity") as refused:
+            mock.identity("0005")
         assert isinstance(refused.value.allowed, list)
         assert {"0000", "hang after_charge"} < set(refused.value.allowed)
         with pytest.raises(RefusedError, match="'0007 after_charge' has no"):
