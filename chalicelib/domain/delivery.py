@@ -101,7 +101,6 @@ class Delivery:
     created_at: datetime
     due_at: datetime | None
     status: DeliveryStatus = DeliveryStatus.PENDING
-    submission_id: str | None = None
     attempts: tuple[DeliveryAttempt, ...] = ()
     tries: int = 0
     revision: int = 1
@@ -145,7 +144,6 @@ def new(
     url: str,
     number: int,
     now: datetime,
-    submission_id: str | None = None,
 ) -> Delivery:
     """A delivery that is due at once."""
     return Delivery(
@@ -155,7 +153,6 @@ def new(
         client=verification.client,
         created_at=now,
         due_at=now + SCHEDULE[0],
-        submission_id=submission_id,
     )
 
 
@@ -237,7 +234,7 @@ def event_type(verification: Verification) -> str | None:
     return f"verification.{verification.status}"
 
 
-def payload(verification: Verification, submission_id: str | None) -> bytes:
+def payload(verification: Verification) -> bytes:
     """The body: what came of it and where to read more; nothing of the person, not even masked.
 
     Raises ValueError where ``event_type`` is None.
@@ -256,7 +253,7 @@ def payload(verification: Verification, submission_id: str | None) -> bytes:
             "resp_code": verification.resp_code,
             "billed": verification.billed,
             "reference": verification.reference,
-            "submission_id": submission_id,
+            "submission_id": verification.submission,
         },
     }
     return json.dumps(body, separators=(",", ":")).encode("ascii")

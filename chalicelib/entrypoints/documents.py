@@ -48,7 +48,6 @@ def delivery(found: Delivery) -> dict[str, object]:
         "status": found.status.value,
         "due_at": _utc(found.due_at),
         "created_at": utc(found.created_at),
-        "submission_id": found.submission_id,
         "attempts": [
             {"at": utc(one.at), "code": one.code, "duration_ms": one.duration_ms}
             for one in found.attempts

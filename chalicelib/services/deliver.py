@@ -59,7 +59,7 @@ def _post(taken: Delivery, verification: Verification, tools: Tools) -> Callback
     key = tools.secrets.current().callback_key(taken.client)
     if key is None:
         return CallbackResult(Fault.NOT_CONFIGURED)
-    body = rules.payload(verification, taken.submission_id)
+    body = rules.payload(verification)
     return tools.callbacks.post(taken.url, sign(key, taken.id, tools.clock.now(), body), body)
 
 

@@ -59,9 +59,7 @@ def _with_delivery(
     if url is None or event_type(after) is None or known == (after.status, after.billed):
         return after, None
     number = after.told + 1
-    delivery = new_delivery(
-        after, url=url, number=number, now=last_change(after), submission_id=after.submission
-    )
+    delivery = new_delivery(after, url=url, number=number, now=last_change(after))
     return replace(after, told=number), delivery
 
 

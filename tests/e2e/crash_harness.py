@@ -4,6 +4,9 @@
 imported, kills them at random moments, and lets them kill themselves at the worst ones: between
 claim and call, between call and end, and right after the end. What a worker had not finished, its
 successor asks again under the same key. Prints one JSON object with what happened.
+
+With ``--queue`` the first worker only accepts, and may die between the write and the message; the
+others are the queue's, and may die around every message. They end once nothing is open any more.
 """
 
 import argparse
@@ -13,24 +16,37 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+import app
 from chalicelib import bootstrap
+from chalicelib.bootstrap import Container
 from chalicelib.config import Settings
 from chalicelib.domain.errors import ServiceError, VerificationEndedError
 from chalicelib.domain.secret import Client
-from chalicelib.domain.verification import Answer, Person, VerificationRequest
+from chalicelib.domain.verification import Answer, Person, Status, VerificationRequest
+from chalicelib.services import intake
 from chalicelib.services.ports import PortError, Provider, Repository, Write
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Tools, verify
+from local_stack.pump import Pump
 from tests.e2e.conftest import unused_number
 from tests.examples import NAME
 
 LEASE = 1.0
+HIDDEN_SECONDS = 2
+"""The queue's visibility timeout."""
+
+RESEND = timedelta(seconds=2)
 POLICY = Policy(deadline=3.4, duplicate_wait=0.2, lease=timedelta(seconds=LEASE))
 CLIENT = Client("crash", (), frozenset({"verify"}))
+ALL_ACCEPTED = "all-accepted"
 
 
 @dataclass
@@ -62,12 +78,12 @@ class MortalProvider:
 
 
 def mortal(repository: Repository, fate: Fate) -> Repository:
-    """The same, but a worker may die right after the write of an end."""
+    """The same, but a worker may die right after the write of an end or of what is queued."""
     inner = repository.write
 
     def write(write: Write) -> None:
         inner(write)
-        if write.usage:
+        if write.usage or write.after.status is Status.PENDING:
             fate.may_die()
 
     repository.write = write  # type: ignore[method-assign]
@@ -97,10 +113,56 @@ def work(tools: Tools, serials: list[int], progress: Path) -> None:
             done.flush()
 
 
+def take_in(tools: Tools, serials: list[int], progress: Path) -> None:
+    """Post every key until it is accepted."""
+    with progress.open("a") as done:
+        for serial in serials:
+            request = VerificationRequest(
+                NAME, unused_number(serial), idempotency_key=f"crash-{serial}"
+            )
+            while True:
+                try:
+                    intake.accept(request, client=CLIENT, tools=tools, policy=POLICY)
+                except VerificationEndedError:
+                    pass  # it was accepted before, and is unknown by now
+                except (ServiceError, PortError):
+                    time.sleep(0.01)
+                    continue
+                break
+            done.write(f"{serial}\n")
+            done.flush()
+    (progress.parent / ALL_ACCEPTED).touch()
+
+
+def work_off(tools: Tools, fate: Fate, folder: Path) -> None:
+    """Receive until everything is accepted and has its end."""
+    bootstrap.override(Container(tools, POLICY))
+
+    def worker(event: Mapping[str, object], context: object) -> Any:
+        fate.may_die()
+        answer = app.worker(event, context)
+        fate.may_die()
+        return answer
+
+    queue: Any = tools.queue
+    pump = Pump(queue._client, queue._url, worker)
+    far = tools.clock.now() + timedelta(days=1)
+    while True:
+        try:
+            if pump.once():
+                continue
+            if (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 1):
+                return
+        except (PortError, BotoCoreError, ClientError):
+            pass
+        time.sleep(0.05)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--keys", type=int, required=True)
+    parser.add_argument("--queue", action="store_true")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--deaths", type=float, default=0.03)
@@ -108,6 +170,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     options = parser.parse_args()
     fate = Fate(options.deaths, options.late)
+    intake.RESEND_AFTER = RESEND
     # Built before the forks, while no connection is open yet.
     tools = bootstrap.build(Settings.from_env()).tools
     tools = replace(
@@ -129,14 +192,20 @@ def main() -> None:
             serials = [
                 serial
                 for serial in range(options.keys)
-                if (serial - worker) % options.workers < 2 and serial not in set(done)
+                if (options.queue or (serial - worker) % options.workers < 2)
+                and serial not in set(done)
             ]
             random.Random(f"{options.seed}-{worker}").shuffle(serials)
             forks += 1
             pid = os.fork()
             if pid == 0:
                 random.seed(f"{options.seed}-{worker}-{forks}")
-                work(tools, serials, progress)
+                if not options.queue:
+                    work(tools, serials, progress)
+                elif worker:
+                    work_off(tools, fate, options.folder)
+                else:
+                    take_in(tools, serials, progress)
                 os._exit(0)
             running[pid] = worker
         pid, status = os.waitpid(-1, os.WNOHANG)

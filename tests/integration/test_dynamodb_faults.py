@@ -14,7 +14,9 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
+from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
+from tests.fakes.outbox import FakeOutbox, FakeSubmissions
 from tests.fakes.provider import FakeProvider, answer
 from tests.fakes.queue import FakeQueue
 from tests.fakes.sealer import FakeSealer
@@ -82,6 +84,9 @@ class World:
             secrets=FakeSecrets(SECRET),
             sealer=FakeSealer(),
             queue=FakeQueue(),
+            outbox=FakeOutbox(),
+            submissions=FakeSubmissions(),
+            callbacks=FakeCallbacks(),
             breaker=CachedBreaker(self.repository, self.clock),
             clock=self.clock,
         )

@@ -12,7 +12,9 @@ from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
+from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
+from tests.fakes.outbox import FakeOutbox, FakeSubmissions
 from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.queue import FakeQueue
 from tests.fakes.repository import FakeRepository
@@ -41,6 +43,9 @@ class World:
     secrets: FakeSecrets
     sealer: FakeSealer
     queue: FakeQueue
+    outbox: FakeOutbox
+    submissions: FakeSubmissions
+    callbacks: FakeCallbacks
     tools: Tools
     policy: Policy
 
@@ -73,7 +78,8 @@ class World:
 @pytest.fixture
 def world() -> World:
     clock = FakeClock()
-    repository = FakeRepository(clock)
+    outbox, submissions, callbacks = FakeOutbox(), FakeSubmissions(), FakeCallbacks()
+    repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
     queue = FakeQueue()
     tools = Tools(
@@ -82,8 +88,23 @@ def world() -> World:
         secrets=secrets,
         sealer=sealer,
         queue=queue,
+        outbox=outbox,
+        submissions=submissions,
+        callbacks=callbacks,
         breaker=CachedBreaker(repository, clock),
         clock=clock,
         jitter=lambda: 0.5,
     )
-    return World(clock, repository, provider, secrets, sealer, queue, tools, Policy())
+    return World(
+        clock,
+        repository,
+        provider,
+        secrets,
+        sealer,
+        queue,
+        outbox,
+        submissions,
+        callbacks,
+        tools,
+        Policy(),
+    )

@@ -54,7 +54,7 @@ def a_verification(answer: Answer | None = None) -> Verification:
 
 def a_delivery() -> Delivery:
     done = a_verification(Answer("0000"))
-    return delivery.new(done, url=URL, number=1, now=NOW, submission_id="sub-1")
+    return delivery.new(done, url=URL, number=1, now=NOW)
 
 
 def after(
@@ -67,7 +67,7 @@ def after(
 def test_a_new_one_is_due_at_once() -> None:
     made = a_delivery()
     assert (made.status, made.due_at, made.tries) == (DeliveryStatus.PENDING, NOW, 0)
-    assert (made.verification_id, made.client, made.submission_id) == (VRF, "shop", "sub-1")
+    assert (made.verification_id, made.client) == (VRF, "shop")
 
 
 def test_the_id_says_where_it_is_kept_and_not_where_it_goes() -> None:
@@ -222,7 +222,9 @@ def test_only_the_latest_attempts_are_kept() -> None:
 
 
 def told(one: Verification, submission_id: str | None = "sub-1") -> dict[str, object]:
-    body: dict[str, object] = json.loads(delivery.payload(one, submission_id))
+    body: dict[str, object] = json.loads(
+        delivery.payload(replace(one, submission=submission_id))
+    )
     return body
 
 
@@ -262,11 +264,11 @@ def test_one_without_an_outcome(code: str, event: str, billed: str) -> None:
 def test_nothing_is_told_while_a_call_is_under_way() -> None:
     assert delivery.event_type(a_verification()) is None
     with pytest.raises(ValueError, match="under way"):
-        delivery.payload(a_verification(), None)
+        delivery.payload(a_verification())
 
 
 def test_the_body_holds_nothing_of_the_person() -> None:
     one = a_verification(Answer("0000", f"{NAME} {NUMBER}"))
-    body = delivery.payload(one, "sub-1").decode("ascii")
+    body = delivery.payload(replace(one, submission="sub-1")).decode("ascii")
     for leak in ("张", "\\u", "110", "002X", "a" * 64, "b" * 64, "shop"):
         assert leak not in body
