@@ -31,6 +31,9 @@ RULES = {
         "chalicelib.entrypoints",
         "chalice",
     },
+    # Pure, so that a cold start of the webhook pays for nothing else.
+    "chalicelib/entrypoints/forms": {"std", "chalicelib.domain", "chalicelib.entrypoints.forms"},
+    "chalicelib/entrypoints/forms/feishu_cipher.py": {"std", "chalicelib.domain", "cryptography"},
     "chalicelib/bootstrap.py": {
         "std",
         "chalicelib.domain",
