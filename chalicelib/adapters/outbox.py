@@ -41,7 +41,7 @@ class _Shelf:
             fault = faults.of(exc)
             if fault.refused is None:
                 raise self._table.unavailable(fault) from exc
-            return fault.refused.get(0) == item
+            return bool(fault.refused.get(0) == item)
         return True
 
     def _of_day(

@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from chalicelib.adapters.items import verification_item
-from chalicelib.adapters.outbox_items import delivery_item
 from chalicelib.adapters.keys import hold_key, person_key, usage_key, verification_key
 from chalicelib.adapters.notation import epoch, item_of, marshalled
+from chalicelib.adapters.outbox_items import delivery_item
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Hold, Write

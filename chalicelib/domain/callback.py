@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from chalicelib.domain import callback_url
 from chalicelib.domain.secret_fields import SecretError, check_unique, read_object, read_texts
 
-_URL = re.compile(r"[!-~]{1,2048}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9][a-z0-9-]{0,62})*")
 _PREFIX = "whsec_"
 
@@ -55,32 +55,17 @@ def read_client_callback(value: object, where: str) -> ClientCallback:
 
 
 def read_url(value: object, where: str) -> str:
-    """An https address, or http to a loopback address; raises SecretError."""
-    parts = _split(value)
-    if not isinstance(value, str) or parts is None or not _usable(parts):
-        raise SecretError(
-            f"{where}: must be an https address (http only to a loopback address), without user, "
-            "password or fragment"
-        )
-    return value
-
-
-def _split(value: object) -> SplitResult | None:
-    if not isinstance(value, str) or not _URL.fullmatch(value):
-        return None
+    """An https address, or http to this machine for trying things out; raises SecretError."""
     try:
-        parts = urlsplit(value)
-        _ = parts.port  # raises when it is none
-    except ValueError:
-        return None
-    return parts
-
-
-def _usable(parts: SplitResult) -> bool:
-    host = parts.hostname
-    if not host or "@" in parts.netloc or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        url = callback_url.parse(value if isinstance(value, str) else "", allow_loopback=True)
+    except callback_url.CallbackUrlError:
+        url = None
+    if url is None or (url.scheme == "http" and not is_loopback(url.host)):
+        raise SecretError(
+            f"{where}: must be an https address (http only to a loopback address) in plain ASCII, "
+            "without user, password or fragment"
+        )
+    return url.url
 
 
 def is_loopback(host: str) -> bool:

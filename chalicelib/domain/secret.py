@@ -69,6 +69,14 @@ class Secret:
         """Tells two AppCodes apart without showing either."""
         return _hmac(self.id_key, "appcode", self.appcode).hexdigest()[:16]
 
+    def callback_key(self, owner: str) -> bytes | None:
+        """What signs the results that a client or source is told; None if it is told none."""
+        source = self.sources.get(owner)
+        if source is not None:
+            return source.callback.secret if source.callback else None
+        client = next((client for client in self.clients if client.name == owner), None)
+        return client.callback.secret if client and client.callback else None
+
     def client_of(self, key: str) -> Client | None:
         """The client that holds this key, compared in constant time."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -46,13 +46,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One entry to verify; ``reference`` is unchecked, since a form may hold anything."""
+    """One entry to verify; ``reference`` is unchecked, since a form may hold anything.
+
+    ``scalars`` gives all its answers, to be kept should it be refused.
+    """
 
     dedupe: str
     name: object = field(repr=False)
     id_number: object = field(repr=False)
     reference: str | None = field(default=None, repr=False)
     form: str | None = None
+    scalars: Callable[[], Mapping[str, Scalar]] = field(default=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def mapped(
     if missing:
         return Unmapped(dedupe, Reason.FIELDS_MISSING, missing, scalars(), form)
     reference = None if fields.reference is None else _text(find(fields.reference))
-    return Submission(dedupe, answers["name"], answers["id_number"], reference, form)
+    return Submission(dedupe, answers["name"], answers["id_number"], reference, form, scalars)
 
 
 def remapped(kept: Unmapped, source: Source) -> Submission | Unmapped:

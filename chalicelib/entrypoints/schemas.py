@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain import reference
-from chalicelib.domain.errors import MalformedRequestError, ResidentIdNotTextError
 from chalicelib.domain.codes import Outcome
 from chalicelib.domain.delivery import DeliveryStatus
+from chalicelib.domain.errors import MalformedRequestError, ResidentIdNotTextError
 from chalicelib.domain.secret import MAX_AGE_LIMIT
 from chalicelib.domain.stored_submission import SubmissionStatus
 from chalicelib.domain.verification import Status

@@ -7,7 +7,7 @@ entry which is sent twice is one question.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -22,13 +22,14 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.secret import Client
 from chalicelib.domain.source import Assurance, Mode, Source
 from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
-from chalicelib.domain.submission import Submission, Unmapped, remapped
+from chalicelib.domain.submission import Reason, Submission, Unmapped, remapped
 from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services import intake
 from chalicelib.services.ports import ConflictError
 from chalicelib.services.verify import Policy, Run, Tools
 
 _MAX_SEALED = 4_096
+_SHOWN = 50
 
 
 class Taken(StrEnum):
@@ -142,8 +143,8 @@ def _harmless(text: str) -> str | None:
         return None
 
 
-def _masked(value: object, mask: object) -> str | None:
-    return mask(value[:50]) if isinstance(value, str) and callable(mask) and value else None
+def _masked(value: object, mask: Callable[[str], str]) -> str | None:
+    return mask(value[:_SHOWN]) if isinstance(value, str) and value else None
 
 
 def _number_masked(number: str) -> str:
@@ -162,10 +163,10 @@ def _sealed(entry: Submission | Unmapped, entry_id: str, tools: Tools) -> bytes 
 def _unsealed(stored: StoredSubmission, tools: Tools) -> Unmapped:
     if stored.sealed is None:
         raise ErasedError("The entry itself is not kept, or not any more: send it anew.")
-    kept: Mapping[str, object] = json.loads(
-        zlib.decompress(tools.sealer.unseal(stored.sealed, stored.id))
+    kept = json.loads(zlib.decompress(tools.sealer.unseal(stored.sealed, stored.id)))
+    return Unmapped(
+        kept["dedupe"], Reason.FIELDS_MISSING, scalars=kept["scalars"], form=kept["form"]
     )
-    return Unmapped(**kept, reason=stored.reason)  # type: ignore[arg-type]
 
 
 def get(submission_id: str, *, client: Client, tools: Tools) -> StoredSubmission:
@@ -176,9 +177,7 @@ def get(submission_id: str, *, client: Client, tools: Tools) -> StoredSubmission
     return found
 
 
-def replay(
-    submission_id: str, *, client: Client, tools: Tools, policy: Policy
-) -> StoredSubmission:
+def replay(submission_id: str, *, client: Client, tools: Tools, policy: Policy) -> StoredSubmission:
     """Map it by the source as it is configured now, and queue it if that succeeds.
 
     Raises NotFoundError, ErasedError when the entry itself is not kept, UnavailableError.
@@ -197,5 +196,3 @@ def replay(
             after = stored_submission.rejected_again(stored, refused.reason, refused.detail)
         if tools.submissions.replace(after, stored):
             return after
-
-

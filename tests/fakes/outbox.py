@@ -83,4 +83,3 @@ class FakeSubmissions:
     def _reach(self) -> None:
         if self.down:
             raise UnavailableError("the table is out of reach")
-

@@ -7,7 +7,7 @@ from threading import RLock
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.usage import DayUsage
-from chalicelib.domain.verification import CHINA, Status, Verification, utc
+from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.ports import (
     Clock,
     ConflictError,

@@ -1,5 +1,6 @@
 """One use case's world: fakes whose state a test can look at."""
 
+import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chalicelib.domain.callback import ClientCallback
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services.breaker import CachedBreaker
@@ -27,7 +29,11 @@ def make_client(name: str, *scopes: str, max_age_seconds: int | None = None) -> 
     return Client(name, (digest,), frozenset(scopes), max_age_seconds)
 
 
-SHOP = make_client("shop", "verify", "read")
+CALLBACK_SECRET = "whsec_" + base64.b64encode(b"c" * 32).decode()
+SHOP = replace(
+    make_client("shop", "verify", "read"),
+    callback=ClientCallback(("shop.example",), b"c" * 32),
+)
 OTHER = make_client("other", "verify", "read")
 OPS = make_client("ops", "admin")
 SECRET = Secret("an-appcode", b"i" * 32, b"h" * 32, (SHOP, OTHER, OPS))

@@ -70,9 +70,7 @@ def test_an_end_is_told_at_once_and_signed(world: World) -> None:
     body = posted.body.decode()
     assert NAME not in body
     assert NUMBER[6:14] not in body
-    signature = Webhook(CALLBACK_SECRET).sign(
-        pending.id, world.clock.now(), posted.body.decode()
-    )
+    signature = Webhook(CALLBACK_SECRET).sign(pending.id, world.clock.now(), posted.body.decode())
     assert posted.headers["webhook-signature"] == signature
 
 
@@ -168,7 +166,7 @@ def test_another_clients_delivery_is_not_there(world: World) -> None:
 
 def test_no_key_to_sign_with(world: World) -> None:
     ask(world)
-    world.secrets.secret = replace(SECRET, clients=(OPS,))
+    world.secrets.now = replace(SECRET, clients=(OPS,))
     run(world)
     assert only(world).attempts[-1].code is Fault.NOT_CONFIGURED
     assert not world.callbacks.posted
@@ -219,7 +217,7 @@ def test_a_sender_that_died_holds_nothing_up(world: World) -> None:
     world.callbacks.post = die  # type: ignore[method-assign, assignment]
     with pytest.raises(SystemExit):
         run(world)
-    del world.callbacks.post  # type: ignore[method-assign]
+    del world.callbacks.post
     assert send_due(tools=world.tools).queued == 0
     world.clock.advance(61)
     assert send_due(tools=world.tools).queued == 1

@@ -103,6 +103,7 @@ TRANSIENT_FAULTS = [
     Fault.TLS,
     Fault.TIMEOUT,
     Fault.NO_ANSWER,
+    Fault.NOT_CONFIGURED,
 ]
 
 
@@ -222,9 +223,7 @@ def test_only_the_latest_attempts_are_kept() -> None:
 
 
 def told(one: Verification, submission_id: str | None = "sub-1") -> dict[str, object]:
-    body: dict[str, object] = json.loads(
-        delivery.payload(replace(one, submission=submission_id))
-    )
+    body: dict[str, object] = json.loads(delivery.payload(replace(one, submission=submission_id)))
     return body
 
 
