@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from chalicelib.domain import callback_url
+from chalicelib.domain.callback_url import CallbackUrlError
+from chalicelib.domain.delivery import Fault
 from chalicelib.domain.secret_fields import SecretError, check_unique, read_object, read_texts
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9][a-z0-9-]{0,62})*")
@@ -35,6 +37,17 @@ class ClientCallback:
     hosts: tuple[str, ...]
     secret: bytes = field(repr=False)
 
+    def admit(self, url: str) -> str:
+        """The URL itself; raises CallbackUrlError, whose text says what it must be."""
+        parsed = callback_url.parse(url, allow_loopback=True)
+        if parsed.scheme == "http" and not is_loopback(parsed.host):
+            raise CallbackUrlError(Fault.NOT_HTTPS, "must start with https://")
+        if parsed.host not in self.hosts:
+            raise CallbackUrlError(
+                Fault.BLOCKED_ADDRESS, f"must lead to one of {', '.join(self.hosts)}"
+            )
+        return url
+
 
 def read_callback(value: object, where: str) -> Callback:
     """A source's callback; raises SecretError."""
@@ -58,7 +71,7 @@ def read_url(value: object, where: str) -> str:
     """An https address, or http to this machine for trying things out; raises SecretError."""
     try:
         url = callback_url.parse(value if isinstance(value, str) else "", allow_loopback=True)
-    except callback_url.CallbackUrlError:
+    except CallbackUrlError:
         url = None
     if url is None or (url.scheme == "http" and not is_loopback(url.host)):
         raise SecretError(

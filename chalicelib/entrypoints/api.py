@@ -6,8 +6,10 @@ from http import HTTPStatus
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
+from chalicelib.domain.callback_url import CallbackUrlError
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.errors import MalformedRequestError, ServiceError
+from chalicelib.domain.secret import Client
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Status, Verification, VerificationRequest
 from chalicelib.entrypoints import documents, errors, openapi, schemas
@@ -43,6 +45,7 @@ def post_verification(call: Call) -> object:
     key = idempotency_key(call.request)
     body = json_body(call.request, schemas.VERIFICATION_REQUEST)
     max_age = body.pop("max_age_seconds")
+    _check_callback(body["callback_url"], call.client)
     request = VerificationRequest(
         **body,
         max_age_seconds=call.client.max_age_seconds or 0 if max_age is None else max_age,
@@ -53,6 +56,20 @@ def post_verification(call: Call) -> object:
         found = accept(request, client=call.client, tools=tools, policy=policy)
         return _answered(Result(found, person.kept(found, tools.repository, tools.sealer)))
     return _answered(verify(request, client=call.client, tools=tools, policy=policy))
+
+
+def _check_callback(url: str | None, client: Client) -> None:
+    if url is None:
+        return
+    if client.callback is None:
+        raise MalformedRequestError(
+            "callback_url: no callback is configured for this client; leave it out, or have its "
+            "hosts put into the secret."
+        )
+    try:
+        client.callback.admit(url)
+    except CallbackUrlError as exc:
+        raise MalformedRequestError(f"callback_url: {exc}.") from None
 
 
 def _answered(result: Result) -> Response:

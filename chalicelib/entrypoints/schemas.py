@@ -192,6 +192,18 @@ VERIFICATION_REQUEST = Fields(
                 "is accepted, free of charge. Default: the client's own, else 0.",
             },
         ),
+        Field(
+            "callback_url",
+            _text,
+            {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_TEXT,
+                "description": "Where the end is told (Standard Webhooks): https, at a host that "
+                "is configured for the client.",
+                "examples": ["https://shop.example/hooks/verified"],
+            },
+        ),
     )
 )
 

@@ -1,12 +1,15 @@
 """Results sent on: signed, by the schedule, at least once, to whom it concerns."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from standardwebhooks import Webhook
 
+from chalicelib import bootstrap
+from chalicelib.bootstrap import Container
 from chalicelib.domain import codes
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.delivery import SCHEDULE, Delivery, DeliveryStatus, Fault
@@ -20,6 +23,7 @@ from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import verify
 from tests.examples import NAME, NUMBER
 from tests.unit.conftest import CALLBACK_SECRET, OPS, OTHER, SECRET, SHOP, World
+from tests.unit.test_http import call, event
 
 URL = "https://shop.example/hooks/verified"
 LONGEST = 15 * 60
@@ -223,3 +227,53 @@ def test_a_sender_that_died_holds_nothing_up(world: World) -> None:
     assert send_due(tools=world.tools).queued == 1
     run(world)
     assert only(world).status is DeliveryStatus.DELIVERED
+
+
+POST = ("POST", "/v1/verifications")
+HEADERS = {"authorization": "Bearer shop-key", "content-type": "application/json"}
+
+
+@pytest.fixture
+def served(world: World) -> Iterator[World]:
+    bootstrap.override(Container(world.tools, world.policy))
+    yield world
+    bootstrap.override(None)
+
+
+@pytest.mark.parametrize("url", [URL, "https://SHOP.example:8443/x?y=z"])
+def test_a_client_may_name_its_own_hosts(served: World, url: str) -> None:
+    body = json.dumps({"name": NAME, "id_number": NUMBER, "callback_url": url})
+    assert call(event(*POST, body=body, headers=HEADERS))["statusCode"] == 200
+    assert only(served).url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://evil.example/", "must lead to one of shop.example"),
+        ("https://shop.example.evil.example/", "must lead to one of"),
+        ("https://shop.example@evil.example/", "plain URL"),
+        ("https://evil.example#shop.example", "plain URL"),
+        ("https://evil.example\\.shop.example/", "plain URL"),
+        ("http://shop.example/", "https://"),
+        ("https://169.254.169.254/", "must lead to one of"),
+        ("https://2130706433/", "plain URL"),
+        ("ftp://shop.example/", "plain URL"),
+        ("", "plain URL"),
+    ],
+)
+def test_and_no_others(served: World, url: str, said: str) -> None:
+    body = json.dumps({"name": NAME, "id_number": NUMBER, "callback_url": url})
+    answer = call(event(*POST, body=body, headers=HEADERS))
+    assert answer["statusCode"] == 400
+    detail = json.loads(answer["body"])["detail"]
+    assert detail.startswith("callback_url: ")
+    assert said in detail
+    assert not served.repository.items
+
+
+def test_a_client_without_any(served: World) -> None:
+    body = json.dumps({"name": NAME, "id_number": NUMBER, "callback_url": URL})
+    headers = {**HEADERS, "authorization": "Bearer other-key"}
+    answer = call(event(*POST, body=body, headers=headers))
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (400, "malformed_request")
