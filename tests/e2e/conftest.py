@@ -1,5 +1,6 @@
 """The whole system, started as its users start it, in a process of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -21,6 +22,9 @@ from chalicelib import bootstrap
 from chalicelib.bootstrap import Container, SystemClock
 from chalicelib.config import Settings
 from chalicelib.domain import resident_id
+from chalicelib.domain.verification import Verification, VerificationRequest
+from chalicelib.services import verify as verifying
+from chalicelib.services.ports import UnavailableError, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -202,6 +206,45 @@ def container_of(running: Running, patch: pytest.MonkeyPatch) -> Iterator[Contai
     tools: Any = container.tools
     for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
         part._client.close()
+
+
+def answered_in_vain(
+    container: Container, patch: pytest.MonkeyPatch, name: str, id_number: str, key: str
+) -> Verification:
+    """Asked here, by the first client, while the table refuses to write down how a call ended."""
+    tools, real = container.tools, container.tools.repository.write
+
+    def write(write: Write) -> None:
+        if write.usage:
+            raise UnavailableError("table: ProvisionedThroughputExceededException")
+        real(write)
+
+    client = tools.secrets.current().clients[0]
+    request = VerificationRequest(name, id_number, idempotency_key=key)
+    with patch.context() as broken:
+        broken.setattr(tools.repository, "write", write)
+        broken.setattr(verifying, "_END_SECONDS", 0)
+        told = verifying.verify(request, client=client, tools=tools, policy=container.policy)
+    return told.verification
+
+
+def dead_letters_of(sqs: "SQSClient", url: str) -> str:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    arn: str = json.loads(found["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+    return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
+def peek(sqs: "SQSClient", url: str) -> list[str]:
+    """The texts of all messages that can be received, which stay where they are."""
+    found = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        found += messages
+    for message in found:
+        handle = message["ReceiptHandle"]
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    return [message["Body"] for message in found]
 
 
 @pytest.fixture

@@ -158,6 +158,22 @@ def work_off(tools: Tools, fate: Fate, folder: Path) -> None:
         time.sleep(0.05)
 
 
+def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
+    """One worker's life, if it is not cut short."""
+    progress = options.folder / f"worker-{worker}"
+    done = {int(line) for line in progress.read_text().split()} if progress.exists() else set()
+    missing = [serial for serial in range(options.keys) if serial not in done]
+    if options.queue and worker:
+        work_off(tools, fate, options.folder)
+    elif options.queue:
+        take_in(tools, missing, progress)
+    else:
+        # Every key is asked by two workers, in orders of their own.
+        serials = [serial for serial in missing if (serial - worker) % options.workers < 2]
+        random.Random(f"{options.seed}-{worker}").shuffle(serials)
+        work(tools, serials, progress)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
@@ -186,26 +202,11 @@ def main() -> None:
         if time.monotonic() - started > options.seconds:
             sys.exit("the workers did not finish in time")
         for worker in set(range(options.workers)) - finished - set(running.values()):
-            progress = options.folder / f"worker-{worker}"
-            done = {int(line) for line in progress.read_text().split()} if progress.exists() else ()
-            # Every key is asked by two workers, in orders of their own.
-            serials = [
-                serial
-                for serial in range(options.keys)
-                if (options.queue or (serial - worker) % options.workers < 2)
-                and serial not in set(done)
-            ]
-            random.Random(f"{options.seed}-{worker}").shuffle(serials)
             forks += 1
             pid = os.fork()
             if pid == 0:
                 random.seed(f"{options.seed}-{worker}-{forks}")
-                if not options.queue:
-                    work(tools, serials, progress)
-                elif worker:
-                    work_off(tools, fate, options.folder)
-                else:
-                    take_in(tools, serials, progress)
+                live(worker, options, tools, fate)
                 os._exit(0)
             running[pid] = worker
         pid, status = os.waitpid(-1, os.WNOHANG)

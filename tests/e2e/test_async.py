@@ -11,12 +11,10 @@ from urllib.parse import urljoin
 import pytest
 
 from chalicelib.bootstrap import Container
-from chalicelib.domain.verification import Status, VerificationRequest
-from chalicelib.services import verify as verifying
+from chalicelib.domain.verification import Status
 from chalicelib.services.intake import RESEND_AFTER
-from chalicelib.services.ports import UnavailableError, Write
 from chalicelib.services.sweep import sweep
-from tests.e2e.conftest import Ahead, Running, until, unused_number
+from tests.e2e.conftest import Ahead, Running, answered_in_vain, until, unused_number
 from tests.examples import NAME, OTHER_NAME
 
 
@@ -136,28 +134,11 @@ def test_the_queue_is_down(stack: Running, container: Container, key: str) -> No
     assert stack.paid(number) == 1
 
 
-def takes_claims_only(container: Container) -> Container:
-    """The table refuses to write down how a call ended."""
-    real = container.tools.repository.write
-
-    def write(write: Write) -> None:
-        if write.usage:
-            raise UnavailableError("table: ProvisionedThroughputExceededException")
-        real(write)
-
-    container.tools.repository.write = write  # type: ignore[method-assign]
-    return container
-
-
 def test_an_answer_that_the_table_did_not_take_is_repaired(
     stack: Running, container: Container, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "_END_SECONDS", 0)
     number, before = unused_number(406), usage(stack)
-    tools, policy = takes_claims_only(container).tools, container.policy
-    (client,) = tools.secrets.current().clients
-    request = VerificationRequest(NAME, number, idempotency_key=key)
-    told = verifying.verify(request, client=client, tools=tools, policy=policy).verification
+    told = answered_in_vain(container, monkeypatch, NAME, number, key)
     assert told.status is Status.COMPLETED
     assert "not_recorded" in told.warnings
     repaired = stack.ended(told.id)

@@ -2,17 +2,34 @@
 
 import base64
 import json
+import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import boto3
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, Running, start_stack, stop_stack, unused_number
+import app
+from local_stack.pump import Pump
+from tests.e2e.conftest import (
+    KEY,
+    Running,
+    answered_in_vain,
+    container_of,
+    dead_letters_of,
+    peek,
+    start_stack,
+    stop_stack,
+    unused_number,
+)
+from tools import redrive
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 NAME = "金丝雀"
 NUMBERS = [unused_number(serial) for serial in range(900, 1000)]
@@ -20,8 +37,8 @@ NUMBERS = [unused_number(serial) for serial in range(900, 1000)]
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
-    """A stack of its own, whose whole output is in one file, at its most talkative."""
-    running = start_stack(tmp_path, DEADLINE_SECONDS="4", LEASE_SECONDS="30", LOG_LEVEL="DEBUG")
+    """A stack of its own, whose whole output is in one file; what is queued stays there."""
+    running = start_stack(tmp_path, "--no-worker", DEADLINE_SECONDS="4", LEASE_SECONDS="30")
     yield running, tmp_path / "stack.log"
     if running.process.poll() is None:
         stop_stack(running)
@@ -39,8 +56,14 @@ def spellings(text: str) -> set[bytes]:
     }
 
 
-def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
+def test_no_person_rests_or_leaks(
+    watched: tuple[Running, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     running, log = watched
+    caplog.set_level(logging.DEBUG, "eryaosu")
     texts: list[tuple[str, bytes]] = []
     keys = [f"canary-key-{uuid.uuid4().hex}" for _ in NUMBERS]
 
@@ -111,6 +134,10 @@ def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
             timeout=10,
         )
         texts.append(("drop-in", str(answer.headers).encode()))
+    # Nobody waits: sealed in the table while it is pending, ids only in the queue.
+    texts += unwaited(running, monkeypatch, keep, numbers)
+    assert "unexpected JSONDecodeError at" in caplog.text
+    texts += [("log", caplog.text.encode()), ("output", "".join(capsys.readouterr()).encode())]
     keep("list", running.call("GET", "/v1/verifications"))
     keep("usage", running.call("GET", "/v1/usage"))
     keep("journal", requests.get(f"{running.mock}/__admin/requests", timeout=10))
@@ -125,6 +152,56 @@ def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
     marks = set().union(*(spellings(text) for text in (NAME, "雀丝金", *NUMBERS, *secret)))
     leaks = {(what, mark) for what, text in texts for mark in marks if mark in text}
     assert not leaks
+
+
+def unwaited(
+    running: Running,
+    patch: pytest.MonkeyPatch,
+    keep: Callable[[str, Any], Any],
+    numbers: Iterator[tuple[str, str]],
+) -> Iterator[tuple[str, bytes]]:
+    """What nobody waits for, looked at while it waits, and worked off in this process."""
+    asked = [next(numbers) for _ in range(4)]
+    running.admin("POST", "people", [{"name": NAME, "id_number": asked[0][0]}])
+    kinds = {1: "reset", 2: "resp_code:0010"}
+    ids = []
+    for n, (number, key) in enumerate(asked):
+        if n in kinds:
+            fault = {"kind": kinds[n], "times": 1, "match": {"id_number": number}}
+            running.admin("POST", "faults", fault)
+        for _ in range(2):
+            accepted = keep("accept", running.accept(NAME, number, key, max_age_seconds=60))
+            assert accepted.json()["status"] == "pending"
+        keep("other payload", running.accept("雀丝金", number, key))
+        ids.append(accepted.json()["id"])
+    yield from (("pending", item) for item in _whole_table(running))
+    with container_of(running, patch) as container, running.sqs() as sqs:
+        ids.append(answered_in_vain(container, patch, NAME, *next(numbers)).id)
+        messages = peek(sqs, running.env["QUEUE_URL"])
+        assert sum('"ask"' in text for text in messages) == len(asked)
+        assert sum('"repair"' in text for text in messages) == 1
+        yield from (("queue", text.encode()) for text in messages)
+        # Whoever may write to the queue may write anything.
+        strange = [NAME + asked[0][0], json.dumps({"ask": {NAME: asked[0][0]}})]
+        _work_off(running, sqs, strange)
+        assert sorted(peek(sqs, dead_letters_of(sqs, running.env["QUEUE_URL"]))) == sorted(strange)
+        assert not peek(sqs, running.env["QUEUE_URL"])
+        assert redrive.main(["--dry-run"]) == 0
+    found = [keep("get", running.call("GET", f"/v1/verifications/{one}")).json() for one in ids]
+    statuses = [one["status"] for one in found]
+    assert statuses == ["completed", "unknown", "pending", "pending", "completed"]
+    assert found[2]["problem"]["code"] == "upstream_maintenance"
+
+
+def _work_off(running: Running, sqs: "SQSClient", strange: list[str]) -> None:
+    """Everything in the queue, and what nobody can read five times."""
+    url = running.env["QUEUE_URL"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    for text in strange:
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+    pump = Pump(sqs, url, app.worker)
+    while pump.once():
+        pass
 
 
 def _whole_table(running: Running) -> list[bytes]:

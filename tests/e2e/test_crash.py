@@ -34,7 +34,7 @@ from tests.e2e.crash_harness import CLIENT, HIDDEN_SECONDS, LEASE
 
 # Locked moto takes three times as long for each; the fewer keep the suite short without dynoxide.
 KEYS = 300 if dynoxide.find() else 120
-QUEUED = 120 if dynoxide.find() else 60
+QUEUED = 80 if dynoxide.find() else 60
 OPS = Client("ops", (), frozenset({"admin"}))
 
 
@@ -104,7 +104,7 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(place: Place, tmp_path: 
 
 
 def test_nor_is_what_the_queue_brings(place: Place, tmp_path: Path) -> None:
-    disturbed(tmp_path, "--keys", str(QUEUED), "--queue", "--deaths", "0.04")
+    disturbed(tmp_path, "--keys", str(QUEUED), "--queue", "--deaths", "0.06")
     nothing_is_paid_twice_or_lost(place, QUEUED)
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 ANSWER = Answer("0000", "身份证信息匹配", "an-id", DerivedFields("安徽省", "淮南市"))
 MESSAGES: list[Message] = [
     Ask("vrf_1"),
-    Deliver("vrf_1", 2),
+    Deliver("dlv_1"),
     Repair("vrf_1", "a-token", ANSWER),
     Repair("vrf_1", "a-token", Answer("T504UR")),
 ]

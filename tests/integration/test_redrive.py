@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 READABLE = [
     encode(Ask("vrf_1")),
     encode(Repair("vrf_2", "a-token", Answer("0000", "身份证信息匹配", "an-id"))),
-    encode(Deliver("vrf_3", 4)),
+    encode(Deliver("dlv_3")),
 ]
 UNREADABLE = ["", "{", "[]", json.dumps({"ask": 1, "id_number": NUMBER}), "[" * 2_000]
 
