@@ -163,7 +163,12 @@ def main() -> None:
             measure()
         finally:
             stack.terminate()
-            stack.wait(timeout=20)
+            try:
+                stack.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                # All is stopped by now; Python still frees what moto has kept, for half a minute.
+                stack.kill()
+                stack.wait()
 
 
 if __name__ == "__main__":

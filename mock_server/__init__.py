@@ -40,7 +40,10 @@ What is where, each module building only on those above it:
     scenario         a TOML file that says how a mock starts
     admin_settings   the calls of /__admin that show and change settings
     admin_views      its other calls
-    admin_page       the page, and the OpenAPI document
+    schemas          what is sent and answered, as JSON schemas
+    openapi_*        examples, the upstream's call and /__admin's, described
+    openapi          the OpenAPI document: all of that
+    admin_page       the page, and what serves the document
     admin            /__admin: who may call it, its routes, its errors
     app              Flask around it
     connection       the upstream's calls in uvicorn's event loop

@@ -1,8 +1,10 @@
 """`/__admin`: who may call it, its routes, and its errors as JSON."""
 
 import hmac
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -11,10 +13,13 @@ from mock_server import admin_input, admin_page
 from mock_server.admin_input import InvalidInputError
 from mock_server.admin_settings import Settings
 from mock_server.admin_views import Views
+from mock_server.call import API_HOST
 from mock_server.world import World
 
 PREFIX = "/__admin"
 _PAGE = "/ui"
+_LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}")
+_LOCAL_NAMES = frozenset({"localhost", "::1", API_HOST})
 _DOCUMENT = "/openapi.json"
 
 Refused = tuple[Response, int]
@@ -96,11 +101,21 @@ def _guard(token: str | None) -> Refused | None:
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != request.host:
         return jsonify(message="Origin does not match Host"), 403
+    if not token and not _is_this_machine(request.host):
+        return jsonify(message="Host is not this machine: that needs --admin-token"), 403
     given = request.headers.get("Authorization", "")
     needed = token and not _is_public(request.path)
     if needed and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         return jsonify(message="needs Authorization: Bearer <admin token>"), 401
     return None
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a Host is ours: a page may have its own name lead to a loopback address."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return (
+        name in _LOCAL_NAMES or name.endswith(".localhost") or _LOOPBACK.fullmatch(name) is not None
+    )
 
 
 def _is_public(path: str) -> bool:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from mock_server import resident_id, resp_codes
 from mock_server.call import Fields
-from mock_server.gateway_errors import GatewayError
-from mock_server.options import Generation
+from mock_server.gateway_errors import GatewayError, Generation
 from mock_server.regions import Regions
 from mock_server.samples import SAMPLE_AGE, SAMPLE_NUMBER, SAMPLE_REGION
 

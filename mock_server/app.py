@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 
 from mock_server import admin, call, delivery
 from mock_server.delivery import Pause, Send, Steps
@@ -13,6 +14,11 @@ from mock_server.state import set_up
 from mock_server.world import World
 
 _EXTENSION = "mock_server"
+
+
+class _Json(DefaultJSONProvider):
+    ensure_ascii = False
+    sort_keys = False
 
 
 def create_app(options: Options | None = None) -> Flask:
@@ -27,6 +33,8 @@ def create_app(options: Options | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     # A redirect would be Flask's answer, not the gateway's.
     app.url_map.merge_slashes = False
+    # For people who read it in a shell: names as they are, fields in their order.
+    app.json = _Json(app)
     world = World(set_up(options or Options()))
     app.extensions[_EXTENSION] = world
 

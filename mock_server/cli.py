@@ -11,7 +11,8 @@ from typing import NoReturn, get_args
 from mock_server import admin_input, scenario
 from mock_server.admin_input import MAX_COUNT, InvalidInputError
 from mock_server.clock import parse_day
-from mock_server.options import CHARGED_CODES, JOURNAL_LENGTH, Generation, LowerX, Options, Unknown
+from mock_server.gateway_errors import Generation
+from mock_server.options import CHARGED_CODES, JOURNAL_LENGTH, LowerX, Options, Unknown
 from mock_server.resp_codes import MESSAGES
 from mock_server.scenario import ScenarioError
 

@@ -58,6 +58,7 @@ def steps(world: World, call: Call) -> Steps:
     finally:
         world.finish(exchange)
     if not stayed:
+        world.lost(exchange, unsent=True)
         return
     answer, effect = exchange.decision.answer, exchange.decision.effect
     if answer is None:
@@ -81,10 +82,7 @@ def _wait(world: World, exchange: Exchange) -> Generator[Step, bool | None, bool
             world.resume(exchange)
         elif effect.when == AFTER:
             ms += int(effect.value)
-    if ms and not (yield Pause(ms / _MS)):
-        world.lost(exchange)
-        return False
-    return True
+    return not ms or bool((yield Pause(ms / _MS)))
 
 
 def _harmed(world: World, exchange: Exchange, answer: Answer, kind: str, value: int | str) -> Steps:

@@ -12,8 +12,7 @@ from mock_server.admin_input import (
 )
 from mock_server.effects import AFTER, BEFORE, GATEWAY, KINDS, VALUED, Effect, When, takes_when
 from mock_server.faults import Fault, Match
-from mock_server.gateway_errors import TABLE
-from mock_server.options import Generation
+from mock_server.gateway_errors import TABLE, Generation
 
 _FIELDS = ("kind", "value", "when", "times", "probability", "seed", "match")
 _MATCH = ("id_number", "name", "nth_call")

@@ -7,9 +7,9 @@ row gives the nearest.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from mock_server.options import Generation
+Generation = Literal["old", "new"]
 
 
 class Form(NamedTuple):

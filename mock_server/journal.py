@@ -10,7 +10,15 @@ from mock_server.effects import Effect
 
 # Whatever else a caller sends might hold a name.
 _SHOWN_HEADERS = frozenset(
-    {b"accept", b"accept-encoding", b"connection", b"content-type", b"host", b"user-agent"}
+    {
+        b"accept",
+        b"accept-encoding",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"user-agent",
+    }
 )
 
 

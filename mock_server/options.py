@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mock_server.faults import Fault
+from mock_server.gateway_errors import Generation
 
-Generation = Literal["old", "new"]
 Unknown = Literal["no_record", "match", "mismatch"]
 LowerX = Literal["accept", "refuse"]
 

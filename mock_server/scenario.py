@@ -29,7 +29,8 @@ from typing import Any, get_args
 from mock_server import admin_input, fault_input, toml_lines
 from mock_server.admin_input import BODY, InvalidInputError
 from mock_server.faults import Fault
-from mock_server.options import Generation, LowerX, Options, Unknown
+from mock_server.gateway_errors import Generation
+from mock_server.options import LowerX, Options, Unknown
 from mock_server.resp_codes import MESSAGES
 
 _POSITION = re.compile(r"(.*) \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", re.DOTALL)

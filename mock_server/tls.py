@@ -8,8 +8,9 @@ from pathlib import Path
 
 import trustme
 
-# The documented host too: an entry in `hosts` is all that a caller with a fixed address needs.
-NAMES = ("localhost", "127.0.0.1", "::1", "idenauthen.market.alicloudapi.com")
+from mock_server.call import API_HOST
+
+NAMES = ("localhost", "127.0.0.1", "::1", API_HOST)
 
 
 @dataclass(frozen=True, slots=True)

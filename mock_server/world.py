@@ -77,9 +77,11 @@ class World:
             exchange.decision = decide(exchange.call, self.setup, self._state, now, waited=True)
             self._book(exchange)
 
-    def lost(self, exchange: Exchange) -> None:
-        """Note that the caller hung up before the answer was out."""
+    def lost(self, exchange: Exchange, *, unsent: bool = False) -> None:
+        """Note that the caller hung up before the answer was out, or before it was begun."""
         with self._lock:
+            if unsent:
+                exchange.journalled.status = None
             if exchange.booked is not None:
                 exchange.booked.answered = False
 

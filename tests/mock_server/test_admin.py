@@ -523,6 +523,30 @@ class TestWhoMayCall:
         right = {"Authorization": "Bearer sesame"}
         assert client.post("/__admin/reset", headers=right).status_code == 200
 
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("localhost:8001", 200),
+            ("mock.localhost", 200),
+            ("127.0.0.9", 200),
+            ("[::1]:8001", 200),
+            ("idenauthen.market.alicloudapi.com", 200),
+            ("rebound.example", 403),
+            ("127.0.0.1.rebound.example", 403),
+            ("10.0.0.7", 403),
+        ],
+    )
+    def test_a_name_that_a_page_had_lead_here(
+        self, upstream: Upstream, host: str, status: int
+    ) -> None:
+        response = upstream.admin("POST", "/reset", Host=host, Origin=f"http://{host}")
+        assert response.status_code == status
+
+    def test_the_token_is_enough_elsewhere(self) -> None:
+        app = create_app(Options(admin_token="t"))
+        headers = {"Host": "mock.test", "Authorization": "Bearer t"}
+        assert app.test_client().get("/__admin/state", headers=headers).status_code == 200
+
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "x"])
     def test_foreign_pages(self, upstream: Upstream, origin: str) -> None:
         response = upstream.admin("POST", "/reset", Origin=origin)

@@ -11,8 +11,7 @@ import pytest
 import requests
 
 from mock_server import effects, resp_codes
-from mock_server.gateway_errors import TABLE
-from mock_server.options import Generation
+from mock_server.gateway_errors import TABLE, Generation
 from tests.mock_server.support import PERSON, Json, Upstream
 
 CODES = {*resp_codes.MESSAGES, *TABLE}

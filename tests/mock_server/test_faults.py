@@ -156,6 +156,7 @@ def test_giving_up_on_a_pause(upstream: Upstream, kind: str, when: str, paid: in
         upstream.ask(*PERSON, timeout=0.2)
     # It ends when the caller hangs up, not a minute later.
     wait_for(lambda: upstream.get("/requests")["requests"][0]["duration_ms"] is not None)
+    assert upstream.get("/requests")["requests"][0]["answer"]["status"] is None
     ledger = upstream.get("/ledger")
     assert ledger["paid_calls"] == ledger["used"] == paid
     assert [entry["answered"] for entry in ledger["entries"]] == [False] * paid

@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 import requests
 
-from mock_server.gateway_errors import TABLE, Form
-from mock_server.options import Generation
+from mock_server.gateway_errors import TABLE, Form, Generation
 from tests.mock_server.support import OTHER, PERSON, Upstream, code
 
 GENERATIONS: tuple[Generation, ...] = ("new", "old")
