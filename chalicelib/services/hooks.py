@@ -71,12 +71,12 @@ def take(
         return Receipt(Taken.ACCEPTED, entry_id)
     if refused is _DUPLICATE:
         return Receipt(Taken.DUPLICATE, entry_id)
-    shadow = refused is _SHADOW
+    status = _status(refused)
     stored = StoredSubmission(
         id=entry_id,
         source=source.id,
         created_at=tools.clock.now(),
-        status=SubmissionStatus.SHADOW if shadow else SubmissionStatus.REJECTED,
+        status=status,
         reason=refused.reason,
         detail=refused.detail,
         assurance=assurance,
@@ -86,7 +86,11 @@ def take(
         sealed=_sealed(entry, entry_id, tools) if policy.keep_person else None,
     )
     tools.submissions.add(stored)
-    return Receipt(Taken.SHADOW if shadow else Taken.REJECTED, entry_id, refused.reason)
+    return Receipt(Taken(status.value), entry_id, refused.reason)
+
+
+def _status(refused: "_Refused") -> SubmissionStatus:
+    return SubmissionStatus.SHADOW if refused is _SHADOW else SubmissionStatus.REJECTED
 
 
 _DUPLICATE = _Refused("duplicate", "")
@@ -104,6 +108,7 @@ def _queued(
             run.checked()
             return _SHADOW
         secret = tools.secrets.current()
+        # A vendor's own id of the entry; a hash of its contents is too long to pass for one.
         draft = replace(run.draft(secret), submission=_harmless(entry.dedupe))
         intake.put(run, draft, None, secret)
     except ConflictError:
@@ -193,6 +198,8 @@ def replay(submission_id: str, *, client: Client, tools: Tools, policy: Policy) 
         if refused is None or refused is _DUPLICATE:
             after = stored_submission.replayed(stored)
         else:
-            after = stored_submission.rejected_again(stored, refused.reason, refused.detail)
+            after = stored_submission.refused_again(
+                stored, _status(refused), refused.reason, refused.detail
+            )
         if tools.submissions.replace(after, stored):
             return after

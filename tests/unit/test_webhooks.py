@@ -326,6 +326,10 @@ class TestResultsOfASource:
         run(served)
         assert len(served.callbacks.posted) == 2
 
+    def test_a_hash_of_the_entry_is_neither_kept_nor_told(self, served: World) -> None:
+        send(served, "formspree")
+        assert only(served).submission is None
+
     def test_a_submission_id_that_holds_a_number_is_not_told(self, served: World) -> None:
         configure(served, source_of("typeform", callback=CALLBACK))
         send(served, "typeform", dedupe=NUMBER)
