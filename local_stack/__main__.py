@@ -74,7 +74,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=_seconds,
         default=SWEEP_SECONDS,
         metavar="N",
-        help=f"how often the sweeper runs; default {SWEEP_SECONDS}",
+        help=f"how often the schedules run; default {SWEEP_SECONDS}",
     )
     return parser.parse_args(arguments)
 
