@@ -81,9 +81,7 @@ class World:
         return replace(self, tools=tools).verify
 
 
-@pytest.fixture
-def world() -> World:
-    clock = FakeClock()
+def make_world(clock: FakeClock) -> World:
     outbox, submissions, callbacks = FakeOutbox(), FakeSubmissions(), FakeCallbacks()
     repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
@@ -114,3 +112,8 @@ def world() -> World:
         tools,
         Policy(),
     )
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(FakeClock())
