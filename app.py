@@ -1,5 +1,6 @@
 """The Lambda application: registers the HTTP blueprints and holds the event handlers."""
 
+import math
 from dataclasses import asdict
 
 from chalice.app import Chalice, Rate, SQSEvent
@@ -39,4 +40,5 @@ def sender(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says 
 @app.on_sqs_message(queue="verifications", batch_size=10)
 def worker(event: SQSEvent) -> dict[str, object]:
     """Ask what was accepted; what could not be worked on comes again."""
-    return work_off(event.to_dict()["Records"])
+    left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
+    return work_off(event.to_dict()["Records"], lambda: left() / 1000)

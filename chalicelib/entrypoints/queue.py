@@ -1,7 +1,7 @@
 """Messages of the queue, one after the other; a failed one does not hold up the others."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib import bootstrap
@@ -14,11 +14,31 @@ from chalicelib.services.ports import PortError
 
 logger = logging.getLogger("eryaosu")
 
+Json = dict[str, object]
 
-def work_off(records: Iterable[Mapping[str, Any]]) -> dict[str, object]:
-    """SQS's partial batch response: the ids of the messages that are to come again."""
-    failed = [record["messageId"] for record in records if not _done(record["body"])]
+
+_MARGIN_SECONDS = 10.0
+"""Beside the call itself: reading, claiming, and writing the end."""
+
+
+def work_off(records: Iterable[Mapping[str, Any]], seconds_left: Callable[[], float]) -> Json:
+    """SQS's partial batch response: the ids of the messages that are to come again.
+
+    No call is begun that the function's own end could cut off: its outcome would be unknown.
+    """
+    failed = [
+        record["messageId"]
+        for record in records
+        if seconds_left() < _seconds_needed() or not _done(record["body"])
+    ]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _seconds_needed() -> float:
+    try:
+        return bootstrap.container().policy.deadline + _MARGIN_SECONDS
+    except ServiceError:
+        return 0.0  # each message will say so
 
 
 def _done(body: str) -> bool:
@@ -26,7 +46,7 @@ def _done(body: str) -> bool:
         _work(body, bootstrap.container())
     except (PortError, ServiceError) as exc:
         # Their texts never hold a person or a secret.
-        logger.warning("a message comes again: %s", exc)
+        logger.error("a message comes again: %s", exc)
     except Exception as exc:  # noqa: BLE001  # one bad message must not fail the others
         errors.log_unexpected(exc)
     else:

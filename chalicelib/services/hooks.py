@@ -8,6 +8,7 @@ entry which is sent twice is one question.
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -19,13 +20,14 @@ from chalicelib.domain.errors import (
     RequestError,
     ResidentIdNotTextError,
 )
+from chalicelib.domain.messages import Ask
 from chalicelib.domain.secret import Client
 from chalicelib.domain.source import Assurance, Mode, Source
 from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
 from chalicelib.domain.submission import Reason, Submission, Unmapped, remapped
-from chalicelib.domain.verification import VerificationRequest
+from chalicelib.domain.verification import Status, VerificationRequest
 from chalicelib.services import intake
-from chalicelib.services.ports import ConflictError
+from chalicelib.services.ports import ConflictError, UnavailableError
 from chalicelib.services.verify import Policy, Run, Tools
 
 _MAX_SEALED = 4_096
@@ -80,7 +82,7 @@ def take(
         reason=refused.reason,
         detail=refused.detail,
         assurance=assurance,
-        missing=entry.missing if isinstance(entry, Unmapped) else (),
+        missing=_missing(entry),
         name_masked=_masked(getattr(entry, "name", None), person_name.mask),
         id_number_masked=_masked(getattr(entry, "id_number", None), _number_masked),
         sealed=_sealed(entry, entry_id, tools) if policy.keep_person else None,
@@ -89,8 +91,12 @@ def take(
     return Receipt(Taken(status.value), entry_id, refused.reason)
 
 
-def _status(refused: "_Refused") -> SubmissionStatus:
+def _status(refused: _Refused) -> SubmissionStatus:
     return SubmissionStatus.SHADOW if refused is _SHADOW else SubmissionStatus.REJECTED
+
+
+def _missing(entry: Submission | Unmapped) -> tuple[str, ...]:
+    return entry.missing if isinstance(entry, Unmapped) else ()
 
 
 _DUPLICATE = _Refused("duplicate", "")
@@ -111,7 +117,11 @@ def _queued(
         # A vendor's own id of the entry; a hash of its contents is too long to pass for one.
         draft = replace(run.draft(secret), submission=_harmless(entry.dedupe))
         intake.put(run, draft, None, secret)
-    except ConflictError:
+    except ConflictError as conflict:
+        if conflict.current is not None and conflict.current.status is Status.PENDING:
+            # Sent again because our answer was lost, and with it perhaps the message.
+            with suppress(UnavailableError):
+                tools.queue.send(Ask(conflict.current.id))
         return _DUPLICATE
     except RequestError as exc:
         return _Refused(exc.reason or exc.code, exc.detail)
@@ -194,12 +204,17 @@ def replay(submission_id: str, *, client: Client, tools: Tools, policy: Policy) 
         source = tools.secrets.current().sources.get(stored.source)
         if source is None:
             raise NotFoundError("Its source is not configured any more.")
-        refused = _queued(remapped(_unsealed(stored, tools), source), source, tools, policy)
+        entry = remapped(_unsealed(stored, tools), source)
+        refused = _queued(entry, source, tools, policy)
         if refused is None or refused is _DUPLICATE:
             after = stored_submission.replayed(stored)
         else:
             after = stored_submission.refused_again(
-                stored, _status(refused), refused.reason, refused.detail
+                stored,
+                _status(refused),
+                reason=refused.reason,
+                detail=refused.detail,
+                missing=_missing(entry),
             )
         if tools.submissions.replace(after, stored):
             return after

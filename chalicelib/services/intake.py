@@ -1,8 +1,7 @@
 """Accepting a question whose answer nobody waits for: it is sealed, written down and queued.
 
 The write comes first. From then on the question cannot get lost: if its message does, the
-sweeper, or the sender's own repetition, queues it again, and the worker's claim makes any number
-of messages harmless.
+sweeper queues it again, and the worker's claim makes any number of messages harmless.
 """
 
 import json

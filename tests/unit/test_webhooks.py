@@ -141,6 +141,9 @@ class TestEveryVendor:
         served.queue.down = True
         assert send(served, vendor)["statusCode"] in {200, 202}
         assert only(served).status is Status.PENDING
+        served.queue.down = False
+        send(served, vendor)
+        assert served.queue.messages == [Ask(only(served).id)]
 
     @pytest.mark.parametrize(
         "vendor", sorted(set(VENDORS) - {"wufoo", "jotform", "fanqier", "url_token"})
@@ -351,6 +354,20 @@ class TestTheWorker:
         answer = worker({"Records": records}, None)
         assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
         assert only(served).status is Status.COMPLETED
+
+    def test_what_there_is_no_time_for_comes_again_unbegun(self, served: World) -> None:
+        send(served, "typeform")
+
+        class Context:
+            @staticmethod
+            def get_remaining_time_in_millis() -> int:
+                return 29_000
+
+        body = encode(Ask(only(served).id))
+        record = {"messageId": "late", "body": body, "receiptHandle": "r", "attributes": {}}
+        answer = worker({"Records": [record]}, Context())
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "late"}]}
+        assert only(served).status is Status.PENDING
 
     def test_what_is_out_of_reach_comes_again(self, served: World) -> None:
         send(served, "typeform")
