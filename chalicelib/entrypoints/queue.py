@@ -45,8 +45,8 @@ def _done(body: str) -> bool:
     try:
         _work(body, bootstrap.container())
     except (PortError, ServiceError) as exc:
-        # Their texts never hold a person or a secret.
-        logger.error("a message comes again: %s", exc)
+        # Its text never holds a person or a secret; what led there might.
+        logger.error("a message comes again: %s", exc)  # noqa: TRY400
     except Exception as exc:  # noqa: BLE001  # one bad message must not fail the others
         errors.log_unexpected(exc)
     else:
