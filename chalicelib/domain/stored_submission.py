@@ -47,12 +47,20 @@ def replayed(submission: StoredSubmission) -> StoredSubmission:
     )
 
 
-def rejected_again(submission: StoredSubmission, reason: str, detail: str) -> StoredSubmission:
-    """The configuration is not mended yet, or the entry cannot be."""
+def refused_again(
+    submission: StoredSubmission,
+    status: SubmissionStatus,
+    *,
+    reason: str,
+    detail: str,
+    missing: tuple[str, ...],
+) -> StoredSubmission:
+    """The configuration is not mended yet, the entry cannot be, or it still is in shadow mode."""
     return replace(
         submission,
-        status=SubmissionStatus.REJECTED,
+        status=status,
         reason=reason,
         detail=detail,
+        missing=missing,
         revision=submission.revision + 1,
     )
