@@ -16,7 +16,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -134,9 +134,9 @@ def take_in(tools: Tools, serials: list[int], progress: Path) -> None:
     (progress.parent / ALL_ACCEPTED).touch()
 
 
-def work_off(tools: Tools, fate: Fate, folder: Path) -> None:
-    """Receive until everything is accepted and has its end."""
-    bootstrap.override(Container(tools, POLICY))
+def work_off(container: Container, fate: Fate, is_over: Callable[[], bool]) -> None:
+    """Receive until there is nothing left to do."""
+    bootstrap.override(container)
 
     def worker(event: Mapping[str, object], context: object) -> Any:
         fate.may_die()
@@ -144,18 +144,23 @@ def work_off(tools: Tools, fate: Fate, folder: Path) -> None:
         fate.may_die()
         return answer
 
-    queue: Any = tools.queue
+    queue: Any = container.tools.queue
     pump = Pump(queue._client, queue._url, worker)
-    far = tools.clock.now() + timedelta(days=1)
     while True:
         try:
             if pump.once():
                 continue
-            if (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 1):
+            if is_over():
                 return
         except (PortError, BotoCoreError, ClientError):
             pass
         time.sleep(0.05)
+
+
+def nothing_open(tools: Tools, folder: Path) -> bool:
+    """Whether everything is accepted and has its end."""
+    far = tools.clock.now() + timedelta(days=1)
+    return (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 1)
 
 
 def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
@@ -164,7 +169,7 @@ def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
     done = {int(line) for line in progress.read_text().split()} if progress.exists() else set()
     missing = [serial for serial in range(options.keys) if serial not in done]
     if options.queue and worker:
-        work_off(tools, fate, options.folder)
+        work_off(Container(tools, POLICY), fate, lambda: nothing_open(tools, options.folder))
     elif options.queue:
         take_in(tools, missing, progress)
     else:
@@ -172,6 +177,55 @@ def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
         serials = [serial for serial in missing if (serial - worker) % options.workers < 2]
         random.Random(f"{options.seed}-{worker}").shuffle(serials)
         work(tools, serials, progress)
+
+
+def disturb(
+    live: Callable[[int], None],
+    beside: Callable[[], object],
+    *,
+    workers: int,
+    seed: int,
+    seconds: float,
+) -> dict[str, int]:
+    """Fork the workers and kill them at random, until each of them came to its life's end.
+
+    ``beside`` runs now and then, in a process of its own. Tells how many died and were forked.
+    """
+    started, deaths, forks = time.monotonic(), 0, 0
+    running: dict[int, int] = {}
+    finished: set[int] = set()
+    chance = random.Random(seed)
+    while len(finished) < workers:
+        if time.monotonic() - started > seconds:
+            sys.exit("the workers did not finish in time")
+        for worker in set(range(workers)) - finished - set(running.values()):
+            forks += 1
+            pid = os.fork()
+            if pid == 0:
+                random.seed(f"{seed}-{worker}-{forks}")
+                live(worker)
+                os._exit(0)
+            running[pid] = worker
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:
+            worker = running.pop(pid)
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                deaths += 1
+            elif status == 0:
+                finished.add(worker)
+            else:
+                sys.exit(f"worker {worker} failed with status {status}")
+            continue
+        time.sleep(0.02)
+        if running and chance.random() < 0.02:
+            os.kill(chance.choice(list(running)), signal.SIGKILL)
+        if chance.random() < 0.05:
+            other = os.fork()
+            if other == 0:
+                beside()
+                os._exit(0)
+            os.waitpid(other, 0)
+    return {"deaths": deaths, "forks": forks}
 
 
 def main() -> None:
@@ -194,41 +248,14 @@ def main() -> None:
         provider=MortalProvider(tools.provider, fate),
         repository=mortal(tools.repository, fate),
     )
-    started, deaths, forks = time.monotonic(), 0, 0
-    running: dict[int, int] = {}
-    finished: set[int] = set()
-    chance = random.Random(options.seed)
-    while len(finished) < options.workers:
-        if time.monotonic() - started > options.seconds:
-            sys.exit("the workers did not finish in time")
-        for worker in set(range(options.workers)) - finished - set(running.values()):
-            forks += 1
-            pid = os.fork()
-            if pid == 0:
-                random.seed(f"{options.seed}-{worker}-{forks}")
-                live(worker, options, tools, fate)
-                os._exit(0)
-            running[pid] = worker
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid:
-            worker = running.pop(pid)
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-                deaths += 1
-            elif status == 0:
-                finished.add(worker)
-            else:
-                sys.exit(f"worker {worker} failed with status {status}")
-            continue
-        time.sleep(0.02)
-        if running and chance.random() < 0.02:
-            os.kill(chance.choice(list(running)), signal.SIGKILL)
-        if chance.random() < 0.05:
-            sweeper = os.fork()
-            if sweeper == 0:
-                sweep(tools=tools)
-                os._exit(0)
-            os.waitpid(sweeper, 0)
-    print(json.dumps({"deaths": deaths, "forks": forks}))
+    disturbed = disturb(
+        lambda worker: live(worker, options, tools, fate),
+        lambda: sweep(tools=tools),
+        workers=options.workers,
+        seed=options.seed,
+        seconds=options.seconds,
+    )
+    print(json.dumps(disturbed))
 
 
 if __name__ == "__main__":
