@@ -36,7 +36,7 @@ class FakeRepository:
     """
 
     def __init__(self, clock: Clock, outbox: FakeOutbox | None = None) -> None:
-        self.outbox = outbox or FakeOutbox()
+        self.outbox = outbox or FakeOutbox(clock)
         self.items: dict[str, Verification] = {}
         self.people: dict[str, bytes] = {}
         self.holders: dict[str, str] = {}

@@ -82,7 +82,7 @@ class World:
 
 
 def make_world(clock: FakeClock) -> World:
-    outbox, submissions, callbacks = FakeOutbox(), FakeSubmissions(), FakeCallbacks()
+    outbox, submissions, callbacks = FakeOutbox(clock), FakeSubmissions(clock), FakeCallbacks()
     repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
     queue = FakeQueue()
