@@ -84,7 +84,7 @@ class Layout:
         """What has to change with the verification; ``shard`` is the usage's."""
         yield from self._usage(write, shard)
         if write.delivery is not None:
-            yield self._delivery(write.delivery, now)
+            yield self._delivery(write.delivery)
         if write.person is not None:
             yield self._person(write.after.id, write.person, now)
         if write.take is not None:
@@ -114,9 +114,11 @@ class Layout:
                 }
             }
 
-    def _delivery(self, delivery: Delivery, now: datetime) -> "TransactWriteItemTypeDef":
+    def _delivery(self, delivery: Delivery) -> "TransactWriteItemTypeDef":
+        # Its number is new by the verification's own condition; what a verification of the same
+        # id left behind, when its time was over, must not keep an end from being written.
         item = delivery_item(delivery, shards=self.shards, record_days=self.record_days)
-        return {"Put": {"TableName": self.table, "Item": item, **absent(now)}}
+        return {"Put": {"TableName": self.table, "Item": item}}
 
     def _person(
         self, verification_id: str, sealed: bytes, now: datetime

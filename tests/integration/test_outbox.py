@@ -191,6 +191,18 @@ class ContractOfTelling:
         repository.write(write)
         assert outbox.get(write.delivery.id) == done
 
+    def test_what_an_earlier_life_left_behind_is_replaced(
+        self, repository: Repository, outbox: Outbox, clock: FakeClock
+    ) -> None:
+        first = told(repository, clock)
+        left = outbox.get(id_of(first))
+        clock.advance(days=731)
+        assert repository.get(first.id) is None
+        assert outbox.due(clock.now(), 10) == [left]
+        again = told(repository, clock, id=first.id, client=first.client)
+        (delivery,) = outbox.due(clock.now(), 10)
+        assert (delivery.id, delivery.created_at) == (id_of(again), clock.now())
+
     def test_each_end_has_its_own(
         self, repository: Repository, outbox: Outbox, clock: FakeClock
     ) -> None:
