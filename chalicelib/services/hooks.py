@@ -159,7 +159,10 @@ def _harmless(text: str) -> str | None:
 
 
 def _masked(value: object, mask: Callable[[str], str]) -> str | None:
-    return mask(value[:_SHOWN]) if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # Half a character, as JSON can hold it, is nothing that a table can keep.
+    return mask(value[:_SHOWN]).encode("utf-8", "replace").decode("utf-8")
 
 
 def _number_masked(number: str) -> str:

@@ -229,6 +229,15 @@ class TestRejected:
             served.clock.advance(1)
         assert len(served.submissions.items) == 1
 
+    def test_half_a_character_is_kept_as_a_question_mark(self, served: World) -> None:
+        """Some vendors cut texts between the halves of an emoji; no table holds a half."""
+        hook = build("bearer", now=served.clock.now())
+        half = {"submission_id": "1", "name": "\ud83d三", "id_number": "\ud83d" * 18}
+        answer = post(replace(hook, body=json.dumps(half).encode()), "bearer-form")
+        assert answer["statusCode"] == 200
+        (stored,) = served.submissions.items.values()
+        assert (stored.name_masked, stored.id_number_masked) == ("?*", "???" + "*" * 11 + "????")
+
     def test_a_reference_that_holds_a_number_is_left_out(self, served: World) -> None:
         send(served, "typeform", reference=f"of {NUMBER}")
         assert only(served).reference is None
