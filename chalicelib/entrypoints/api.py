@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
+from chalicelib.domain import reference
 from chalicelib.domain.callback_url import CallbackUrlError
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.errors import MalformedRequestError, ServiceError
@@ -45,7 +47,7 @@ def post_verification(call: Call) -> object:
     key = idempotency_key(call.request)
     body = json_body(call.request, schemas.VERIFICATION_REQUEST)
     max_age = body.pop("max_age_seconds")
-    _check_callback(body["callback_url"], call.client)
+    _check_callback(body["callback_url"], body["name"], call.client)
     request = VerificationRequest(
         **body,
         max_age_seconds=call.client.max_age_seconds or 0 if max_age is None else max_age,
@@ -58,9 +60,16 @@ def post_verification(call: Call) -> object:
     return _answered(verify(request, client=call.client, tools=tools, policy=policy))
 
 
-def _check_callback(url: str | None, client: Client) -> None:
+def _check_callback(url: str | None, name: str, client: Client) -> None:
     if url is None:
         return
+    plain = unquote(url)
+    if reference.holds_number(plain) or (name in plain and not name.isascii()):
+        # It is kept as it is.
+        raise MalformedRequestError(
+            "callback_url: must not contain the person's name or an identity number; the result "
+            "tells the reference."
+        )
     if client.callback is None:
         raise MalformedRequestError(
             "callback_url: no callback is configured for this client; leave it out, or have its "

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from standardwebhooks import Webhook
@@ -260,6 +261,8 @@ def test_a_client_may_name_its_own_hosts(served: World, url: str) -> None:
         ("https://2130706433/", "plain URL"),
         ("ftp://shop.example/", "plain URL"),
         ("", "plain URL"),
+        (f"https://shop.example/?of={NUMBER}", "must not contain"),
+        (f"https://shop.example/{quote(NAME)}/done", "must not contain"),
     ],
 )
 def test_and_no_others(served: World, url: str, said: str) -> None:
