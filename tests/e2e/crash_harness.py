@@ -197,6 +197,8 @@ def disturb(
     chance = random.Random(seed)
     while len(finished) < workers:
         if time.monotonic() - started > seconds:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
             sys.exit("the workers did not finish in time")
         for worker in set(range(workers)) - finished - set(running.values()):
             forks += 1

@@ -157,7 +157,7 @@ def main() -> None:
         schedules,
         workers=options.workers,
         seed=options.seed,
-        seconds=60,
+        seconds=45,
     )
     print(json.dumps(happened | troubles.counted()))
 
