@@ -200,7 +200,7 @@ VERIFICATION_REQUEST = Fields(
                 "format": "uri",
                 "maxLength": MAX_TEXT,
                 "description": "Where the end is told (Standard Webhooks): https, at a host that "
-                "is configured for the client.",
+                "is configured for the client. It is kept: nothing of the person may be in it.",
                 "examples": ["https://shop.example/hooks/verified"],
             },
         ),
@@ -225,8 +225,8 @@ RESOLUTION = Fields(
             {
                 "type": "string",
                 "enum": ["close", "retry"],
-                "description": "close: no outcome, for good. retry: the key's next post makes one "
-                "more paid call.",
+                "description": "close: no outcome, for good. retry: one more paid call, made by "
+                "the key's next post, or by itself for what came asynchronously.",
             },
             required=True,
         ),

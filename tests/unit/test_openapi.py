@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -119,6 +120,17 @@ class TestDocument:
         }
         described = {(path, method): o["operationId"] for path, method, o in operations()}
         assert described == routes
+
+    def test_the_page_on_the_api_names_every_call(self) -> None:
+        page = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
+        for path, method, _ in operations():
+            written = re.sub(r"{\w+_id}", "{id}", path)
+            assert re.search(rf"`{method} {re.escape(written)}[`?]", page), (method, path)
+        queries = re.findall(r"`GET (/v1/\w+)\?([\w=&]+)`", page)
+        for path, query in queries:
+            parameters = DOCUMENT["paths"][path]["get"]["parameters"]
+            assert query.split("&") == [f"{one['name']}=" for one in parameters], path
+        assert len(queries) == 4
 
     def test_every_reference_leads_somewhere(self) -> None:
         for target in re.findall(r'"\$ref": "([^"]+)"', json.dumps(DOCUMENT)):
