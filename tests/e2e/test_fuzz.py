@@ -41,6 +41,7 @@ parameters = {{ "path.source" = "{source_id("url_token")}", "path.token" = "{TOK
 checks = {{ negative_data_rejection.enabled = false }}
 """
 
+
 @pytest.fixture(scope="module")
 def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack with a form of every vendor."""
