@@ -36,9 +36,9 @@ format: setup
 bench: setup  ## speed, memory and cost, beside the named peers, in one run
 	@$(BIN)/python -m benchmarks
 
-peers:  ## optional: dynoxide, a second DynamoDB stand-in, and WireMock (Linux x64, needs npm)
+peers:  ## optional: dynoxide, WireMock and a library that checks our signatures (Linux x64, needs npm)
 	npm install --silent --no-audit --no-fund --no-save --prefix .peers \
-		@dynoxide/linux-x64@1.2.1 wiremock@3.13.2
+		@dynoxide/linux-x64@1.2.1 wiremock@3.13.2 standardwebhooks@1.1.1
 
 clean:
 	rm -rf .venv .peers build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,22 +1,44 @@
 """The Lambda application: registers the HTTP blueprints and holds the event handlers."""
 
-from chalice.app import Chalice, Rate
+import math
+from dataclasses import asdict
+
+from chalice.app import Chalice, Rate, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
 from chalicelib.entrypoints.compat import compat
 from chalicelib.entrypoints.errors import as_problem
+from chalicelib.entrypoints.queue import work_off
+from chalicelib.entrypoints.records import records
+from chalicelib.entrypoints.webhooks import webhooks
+from chalicelib.services.deliver import send_due
 from chalicelib.services.sweep import sweep as sweep_due
 
 app = Chalice(app_name="eryaosu")
+# Multipart has to survive API Gateway; urlencoded and JSON are texts.
+app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(api)
 app.register_blueprint(compat)
+app.register_blueprint(records)
+app.register_blueprint(webhooks)
 app.register_middleware(as_problem, "http")
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
     """Give what nobody came back for its end, and count what was not counted."""
-    tools = bootstrap.container().tools
-    swept = sweep_due(repository=tools.repository, clock=tools.clock)
-    return {"expired": swept.expired, "counted": swept.counted}
+    return asdict(sweep_due(tools=bootstrap.container().tools))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sender(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
+    """Send on the results that are due."""
+    return asdict(send_due(tools=bootstrap.container().tools))
+
+
+@app.on_sqs_message(queue="verifications", batch_size=10)
+def worker(event: SQSEvent) -> dict[str, object]:
+    """Ask what was accepted; what could not be worked on comes again."""
+    left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
+    return work_off(event.to_dict()["Records"], lambda: left() / 1000)

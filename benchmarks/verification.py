@@ -8,18 +8,15 @@ calls, the upstream's POST. Write units are those that the stand-in dynoxide rep
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import requests
 
+from benchmarks import stack_process
 from local_stack import dynoxide
 
 Handler = Callable[[dict[str, Any], object], Any]
@@ -66,7 +63,6 @@ class Counted:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.units = 0.0
-        self.reported = False
 
     def watch(self, client: Any) -> None:  # noqa: ANN401  # any boto client
         """Count what goes through this client from now on."""
@@ -87,7 +83,6 @@ class Counted:
             return
         used = parsed.get("ConsumedCapacity") or []
         for entry in used if isinstance(used, list) else [used]:
-            self.reported = True
             self.units += entry.get("WriteCapacityUnits") or entry.get("CapacityUnits") or 0.0
 
 
@@ -139,7 +134,7 @@ def measure() -> None:
 
 def _units(theirs: Counted, ours: Counted, calls: int) -> str:
     label = "  DynamoDB write units a verification "
-    if not ours.reported:
+    if dynoxide.find() is None:  # what moto reports means nothing
         return label + "  not measured: needs dynoxide, see `make peers`"
     one, other = theirs.units / calls, ours.units / calls
     return f"{label}{one:8.2f}  {other:9.2f}  {other / one:9.2f}"
@@ -147,28 +142,9 @@ def _units(theirs: Counted, ours: Counted, calls: int) -> str:
 
 def main() -> None:
     """Start the stack in another process, measure against it in this one, stop it."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "env"
-        command = [sys.executable, "-m", "local_stack", "--env-file", str(file)]
-        command += ["--port", "0", "--mock-port", "0", "--aws-port", "0"]
-        command += ["--dynoxide"] if dynoxide.find() else []
-        stack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            while not file.exists() or not file.read_text("utf-8").endswith("\n"):
-                if stack.poll() is not None:
-                    sys.exit("the local stack did not start")
-                time.sleep(0.05)
-            lines = file.read_text("utf-8").splitlines()
-            os.environ.update(line.partition("=")[::2] for line in lines)
-            measure()
-        finally:
-            stack.terminate()
-            try:
-                stack.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                # All is stopped by now; Python still frees what moto has kept, for half a minute.
-                stack.kill()
-                stack.wait()
+    with stack_process.running(*(["--dynoxide"] if dynoxide.find() else [])) as env:
+        os.environ.update(env)
+        measure()
 
 
 if __name__ == "__main__":

@@ -9,10 +9,14 @@ from datetime import UTC, datetime, timedelta
 import boto3
 from botocore.config import Config
 
+from chalicelib.adapters.callbacks import HttpCallbacks
+from chalicelib.adapters.outbox import DynamoOutbox, DynamoSubmissions
 from chalicelib.adapters.provider import HttpProvider
+from chalicelib.adapters.queue import SqsQueue
 from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.sealer import KmsSealer
 from chalicelib.adapters.secrets import SecretsManagerSecrets
+from chalicelib.adapters.table import Table
 from chalicelib.config import Settings, SettingsError
 from chalicelib.domain.errors import ServiceUnavailableError
 from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_local_dev_key
@@ -26,6 +30,9 @@ _AWS = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
+
+
+_UNSEALED_SUBMISSION_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +68,26 @@ def build(settings: Settings) -> Container:
         clock,
         check=_refuse_local_key if settings.live else None,
     )
+    dynamodb = session.client("dynamodb", config=_AWS)
     repository = DynamoRepository(
-        session.client("dynamodb", config=_AWS),
+        dynamodb,
         settings.table_name,
         clock,
         record_days=settings.record_days,
         person_days=settings.person_days,
     )
+    table = Table(dynamodb, settings.table_name, clock)
     tools = Tools(
         repository=repository,
         provider=_provider(settings.upstream_url),
         secrets=secrets,
         sealer=KmsSealer(session.client("kms", config=_AWS), settings.kms_key_id),
+        queue=SqsQueue(session.client("sqs", config=_AWS), settings.queue_url),
+        outbox=DynamoOutbox(table, clock, record_days=settings.record_days),
+        submissions=DynamoSubmissions(
+            table, clock, days=settings.person_days or _UNSEALED_SUBMISSION_DAYS
+        ),
+        callbacks=HttpCallbacks(allow_loopback=settings.callback_allow_loopback),
         breaker=CachedBreaker(repository, clock),
         clock=clock,
     )

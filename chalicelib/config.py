@@ -25,6 +25,7 @@ class Settings:
     secret_id: str
     table_name: str
     kms_key_id: str
+    queue_url: str
     billed_codes: Mapping[str, Billed] = field(default_factory=dict)
     enforce_check_digit: bool = True
     person_days: int = 30
@@ -32,6 +33,7 @@ class Settings:
     deadline_seconds: float = 20.0
     duplicate_wait_seconds: float = 10.0
     lease_seconds: float = 90.0
+    callback_allow_loopback: bool = False
 
     @property
     def live(self) -> bool:
@@ -47,6 +49,7 @@ class Settings:
             secret_id=_read(env, "SECRET_ID", str),
             table_name=_read(env, "TABLE_NAME", str),
             kms_key_id=_read(env, "KMS_KEY_ID", str),
+            queue_url=_read(env, "QUEUE_URL", str),
             billed_codes=_read(env, "BILLED_CODES", _billed, {}),
             enforce_check_digit=_read(env, "CHECK_DIGIT", _enforce, default=True),
             person_days=_read(env, "PERSON_DAYS", _whole(0, 3650), 30),
@@ -54,11 +57,17 @@ class Settings:
             deadline_seconds=_read(env, "DEADLINE_SECONDS", _seconds(4, 25), 20.0),
             duplicate_wait_seconds=_read(env, "DUPLICATE_WAIT_SECONDS", _seconds(0, 20), 10.0),
             lease_seconds=_read(env, "LEASE_SECONDS", _seconds(1, 900), 90.0),
+            callback_allow_loopback=_read(env, "CALLBACK_ALLOW_LOOPBACK", _flag, default=False),
         )
         if settings.lease_seconds <= settings.deadline_seconds + 5:
             raise SettingsError(
                 "LEASE_SECONDS: must be more than DEADLINE_SECONDS + 5, or a claim ends while "
                 "its call is still under way"
+            )
+        if settings.live and settings.callback_allow_loopback:
+            raise SettingsError(
+                "CALLBACK_ALLOW_LOOPBACK: must be 0 when UPSTREAM_URL is the paid upstream; it is "
+                "for trying things out on one machine"
             )
         return settings
 
@@ -98,6 +107,12 @@ def _enforce(text: str) -> bool:
     if text not in {"enforce", "warn"}:
         raise ValueError("must be enforce or warn")
     return text == "enforce"
+
+
+def _flag(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError("must be 0 or 1")
+    return text == "1"
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

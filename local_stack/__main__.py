@@ -14,11 +14,12 @@ from typing import Any
 
 from chalicelib.config import SettingsError
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SecretError, has_local_dev_key, parse
-from local_stack.stack import Ports, Stack, local_secret
+from local_stack.stack import SWEEP_SECONDS, Ports, Stack, local_secret
 
 PORTS = Ports(api=8000, mock=8001, aws=8002)
 MAX_WAIT = 15
 MAX_PORT = 65_535
+MIN_SECONDS, MAX_SECONDS = 0.1, 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         secret = _secret(options.secret)
         ports = _ports(options)
-        stack = Stack(ports, secret, dynoxide=options.dynoxide)
+        stack = Stack(
+            ports,
+            secret,
+            dynoxide=options.dynoxide,
+            worker=not options.no_worker,
+            sweep_seconds=options.sweep_seconds,
+        )
     except (OSError, SecretError) as exc:
         return _refused(exc, options)
     try:
@@ -59,6 +66,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--dynoxide", action="store_true", help="keep the table in dynoxide (see `make peers`)"
     )
+    parser.add_argument(
+        "--no-worker", action="store_true", help="leave in the queue what is asked asynchronously"
+    )
+    parser.add_argument(
+        "--sweep-seconds",
+        type=_seconds,
+        default=SWEEP_SECONDS,
+        metavar="N",
+        help=f"how often the schedules run; default {SWEEP_SECONDS}",
+    )
     return parser.parse_args(arguments)
 
 
@@ -66,6 +83,15 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_PORT:
         raise argparse.ArgumentTypeError("must be a port number from 0 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if MIN_SECONDS <= float(text) <= MAX_SECONDS:
+            return float(text)
+    raise argparse.ArgumentTypeError(
+        f"must be a number of seconds from {MIN_SECONDS} to {MAX_SECONDS}"
+    )
 
 
 def _ports(options: argparse.Namespace) -> Ports:

@@ -2,8 +2,14 @@
 
 import secrets
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from local_stack.resources import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
 def scheduled() -> dict[str, object]:
@@ -18,4 +24,24 @@ def scheduled() -> dict[str, object]:
         "region": REGION,
         "resources": [f"arn:aws-cn:events:{REGION}:123456789012:rule/sweep"],
         "detail": {},
+    }
+
+
+def queued(messages: "Iterable[MessageTypeDef]", queue_arn: str) -> dict[str, object]:
+    """What Lambda makes of received messages."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue_arn,
+                "awsRegion": REGION,
+            }
+            for message in messages
+        ]
     }

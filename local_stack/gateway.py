@@ -6,6 +6,7 @@ words. Here answers are buffered, and every refusal is a problem document, as th
 gateway is told to give it.
 """
 
+import base64
 import logging
 import re
 import threading
@@ -16,7 +17,13 @@ from typing import Any
 
 from chalice.app import Chalice
 from chalice.config import Config
-from chalice.local import ChaliceRequestHandler, LocalChalice, LocalGatewayException
+from chalice.local import (
+    ChaliceRequestHandler,
+    LambdaEventConverter,
+    LocalChalice,
+    LocalGatewayException,
+    RouteMatcher,
+)
 
 from chalicelib.domain.errors import (
     MalformedRequestError,
@@ -35,10 +42,39 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 logger = logging.getLogger("eryaosu.local")
 
 
+class _Events(LambdaEventConverter):
+    """Bodies as API Gateway hands them on: base64 for binary types, text for all others."""
+
+    def __init__(self, app: Chalice) -> None:
+        super().__init__(RouteMatcher(list(app.routes)))
+        self._binary = frozenset(app.api.binary_types)
+
+    def create_lambda_event(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+    ) -> dict[str, Any]:
+        """The event of one request; what is no UTF-8 in a text is lost, as it is there."""
+        event: dict[str, Any] = super().create_lambda_event(method, path, headers)
+        if body is not None:
+            kind = event["headers"].get("content-type", "").partition(";")[0].strip().lower()
+            binary = kind in self._binary
+            event["isBase64Encoded"] = binary
+            event["body"] = (
+                base64.b64encode(body).decode("ascii")
+                if binary
+                else body.decode("utf-8", "replace")
+            )
+        return event
+
+
 class _Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     timeout = 60
+
+    def setup(self) -> None:
+        """Read requests as API Gateway does."""
+        super().setup()
+        self.local_gateway.event_converter = self.server.events
 
     def parse_request(self) -> bool:
         """Refuse what API Gateway would not hand on."""
@@ -83,7 +119,8 @@ class _Handler(ChaliceRequestHandler):
         return body
 
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
-        return dict(self.headers), self._body
+        # Of a header that is repeated the last one counts, as in API Gateway's event.
+        return {name: value for name, value in self.headers.items()}, self._body  # noqa: C416
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as object's own
         """``http.server`` looks for ``do_METHOD``: the app answers for every method."""
@@ -116,12 +153,16 @@ class _Handler(ChaliceRequestHandler):
         self.command = getattr(self, "command", None) or ""
         self._send_problem(MalformedRequestError("This is not a request that HTTP/1.1 allows."))
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Method and status only: a path may hold a form's token, or a person."""
+        logger.debug("%s %s", self.command, code)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name
-        """Method, path and status only: a query or a header could hold a person."""
-        logger.debug("%s %s", self.command, self.path.partition("?")[0])
+        """A caller that was too slow is no news."""
 
 
 class _Server(ThreadingHTTPServer):
+    events: _Events
     request_queue_size = 128
     daemon_threads = True
 
@@ -144,6 +185,7 @@ class ApiServer:
             self._server = _Server((host, port), _handler_for(app, config))
         except OSError as exc:
             raise OSError(exc.errno, f"cannot listen on {host}:{port}: {exc.strerror}") from exc
+        self._server.events = _Events(app)
         self.url = f"http://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 

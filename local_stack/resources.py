@@ -1,8 +1,8 @@
-"""The table, the key and the secret of ``.chalice/resources.json``, made through AWS's own APIs.
+"""What ``.chalice/resources.json`` declares, made through AWS's own APIs.
 
 moto's CloudFormation takes two seconds for its first call and leaves out what it does not know
 without a word. Here a resource or a property that nobody has thought of raises ValueError, so
-that what runs on a laptop is what is deployed. Key policies stay with the deployment.
+that what runs on a laptop is what is deployed. Key policies and alarms stay with the deployment.
 """
 
 import json
@@ -18,35 +18,49 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 REGION = "cn-north-1"
 ACCESS_KEY = "local"
 """Id and secret that every stand-in takes; never the caller's own."""
 
 _FILE = Path(__file__).parents[1] / ".chalice" / "resources.json"
-_TABLE, _KEY, _SECRET = "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"
-_KNOWN = {
-    _TABLE: {
-        "AttributeDefinitions",
-        "BillingMode",
-        "GlobalSecondaryIndexes",
-        "KeySchema",
-        "PointInTimeRecoverySpecification",
-        "SSESpecification",
-        "TimeToLiveSpecification",
-    },
-    _KEY: {"Description", "EnableKeyRotation", "KeyPolicy"},
-    _SECRET: {"Description"},
+# Logical name → its type, and the properties that are read here or mean nothing locally.
+_MADE = {
+    "Table": (
+        "AWS::DynamoDB::Table",
+        {
+            "AttributeDefinitions",
+            "BillingMode",
+            "GlobalSecondaryIndexes",
+            "KeySchema",
+            "PointInTimeRecoverySpecification",
+            "SSESpecification",
+            "TimeToLiveSpecification",
+        },
+    ),
+    "Key": ("AWS::KMS::Key", {"Description", "EnableKeyRotation", "KeyPolicy"}),
+    "Secret": ("AWS::SecretsManager::Secret", {"Description"}),
+    "Queue": (
+        "AWS::SQS::Queue",
+        {"MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout"},
+    ),
+    "DeadLetters": ("AWS::SQS::Queue", {"MessageRetentionPeriod", "SqsManagedSseEnabled"}),
 }
+_NOT_MADE = {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic"}
+"""Nobody is woken by a laptop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the service has to be told: TABLE_NAME, KMS_KEY_ID and SECRET_ID."""
+    """What the service has to be told, as TABLE_NAME and so on; the dead letters are for us."""
 
     table: str
     key_id: str
     secret_id: str
+    queue_url: str
+    dead_letters_url: str
 
 
 def create(
@@ -56,7 +70,7 @@ def create(
     secret_string: str | None = None,
     table: str | None = None,
 ) -> Names:
-    """Make key, table and secret there; the table at ``dynamodb_url`` if that is given.
+    """Make key, table, queues and secret there; the table at ``dynamodb_url`` if that is given.
 
     Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
@@ -69,19 +83,23 @@ def create(
         closing(session.client("kms", endpoint_url=endpoint_url)) as kms,
         closing(session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)) as dynamodb,
         closing(session.client("secretsmanager", endpoint_url=endpoint_url)) as secrets_manager,
+        closing(session.client("sqs", endpoint_url=endpoint_url)) as sqs,
     ):
         key_id = _create_key(kms)
+        queue_url, dead_letters_url = create_queues(sqs)
         return Names(
             table=create_table(dynamodb, table, key_id=key_id),
             key_id=key_id,
             secret_id=_create_secret(secrets_manager, secret_string),
+            queue_url=queue_url,
+            dead_letters_url=dead_letters_url,
         )
 
 
 def create_table(dynamodb: "DynamoDBClient", name: str | None = None, *, key_id: str = "") -> str:
     """Make one more table, sealed by the key if one is given; returns its name."""
     name = name or _new_name("Table")
-    wanted = _resources()[_TABLE]
+    wanted = _resources()["Table"]
     request: dict[str, Any] = {
         field: wanted[field]
         for field in ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
@@ -113,8 +131,29 @@ def _keep_backups(dynamodb: "DynamoDBClient", name: str, wanted: Any) -> None:  
             raise
 
 
+def create_queues(sqs: "SQSClient") -> tuple[str, str]:
+    """Make one more queue and its dead letters; returns their URLs."""
+    wanted = _resources()
+    dead_letters = _create_queue(sqs, "DeadLetters", wanted["DeadLetters"])
+    described = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
+    redrive = {
+        **wanted["Queue"]["RedrivePolicy"],
+        "deadLetterTargetArn": described["Attributes"]["QueueArn"],
+    }
+    queue = _create_queue(sqs, "Queue", {**wanted["Queue"], "RedrivePolicy": redrive})
+    return queue, dead_letters
+
+
+def _create_queue(sqs: "SQSClient", kind: str, wanted: Mapping[str, Any]) -> str:
+    attributes: dict[QueueAttributeNameType, str] = {
+        name: value if isinstance(value, str) else json.dumps(value)  # type: ignore[misc]
+        for name, value in wanted.items()
+    }
+    return sqs.create_queue(QueueName=_new_name(kind), Attributes=attributes)["QueueUrl"]
+
+
 def _create_key(kms: "KMSClient") -> str:
-    wanted = _resources()[_KEY]
+    wanted = _resources()["Key"]
     key_id = kms.create_key(Description=wanted["Description"])["KeyMetadata"]["KeyId"]
     if wanted["EnableKeyRotation"]:
         kms.enable_key_rotation(KeyId=key_id)
@@ -122,7 +161,7 @@ def _create_key(kms: "KMSClient") -> str:
 
 
 def _create_secret(client: "SecretsManagerClient", value: str | None) -> str:
-    wanted, name = _resources()[_SECRET], _new_name("Secret")
+    wanted, name = _resources()["Secret"], _new_name("Secret")
     request: dict[str, Any] = {} if value is None else {"SecretString": value}
     client.create_secret(Name=name, Description=wanted["Description"], **request)
     return name
@@ -134,14 +173,17 @@ def _new_name(kind: str) -> str:
 
 @cache
 def _resources() -> Mapping[str, Mapping[str, Any]]:
-    """Properties by resource type; there is one of each."""
+    """Properties by logical name, of what is made."""
     found: dict[str, Mapping[str, Any]] = {}
     for name, resource in json.loads(_FILE.read_text("utf-8"))["Resources"].items():
         kind, properties = resource["Type"], resource["Properties"]
-        if kind not in _KNOWN or kind in found:
+        if kind in _NOT_MADE:
+            continue
+        made, known = _MADE.get(name, (None, set()))
+        if kind != made:
             raise ValueError(f"{_FILE.name}: {name}: nobody makes this {kind} locally")
-        unknown = sorted(set(properties) - _KNOWN[kind])
+        unknown = sorted(set(properties) - known)
         if unknown:
             raise ValueError(f"{_FILE.name}: {name}: nobody reads {', '.join(unknown)} locally")
-        found[kind] = properties
+        found[name] = properties
     return found

@@ -2,24 +2,22 @@
 
 import hashlib
 import json
-import logging
 import os
 import secrets
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from chalicelib.config import Settings
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
 from local_stack.aws import AwsServer
 from local_stack.dynoxide import Dynoxide
-from local_stack.events import scheduled
+from local_stack.pump import Handler, Pump, every
 from local_stack.resources import REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
 
-logger = logging.getLogger("eryaosu.local")
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SWEEP_SECONDS = 60
 
@@ -52,15 +50,28 @@ def local_secret() -> str:
 
 
 class Stack:
-    """AWS stand-in, mock upstream, service and schedules in this process, all in memory."""
+    """AWS stand-in, mock upstream, service, worker and schedules here, all in memory.
 
-    def __init__(self, ports: Ports, secret: str, *, dynoxide: bool = False) -> None:
+    Without ``worker`` nobody receives what is queued.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        secret: str,
+        *,
+        dynoxide: bool = False,
+        worker: bool = True,
+        sweep_seconds: float = SWEEP_SECONDS,
+    ) -> None:
         self._aws = AwsServer(port=ports.aws)
         self.appcode = parse(secret).appcode
         self._mock = Server(create_app(Options(appcodes=(self.appcode,))), port=ports.mock)
         self._dynoxide = Dynoxide() if dynoxide else None
         self._secret = secret
         self._ports = ports
+        self._worker = worker
+        self._sweep_seconds = sweep_seconds
         self._stop: list[Callable[[], None]] = []
         self.env: dict[str, str] = {}
         self.api_url = ""
@@ -89,6 +100,9 @@ class Stack:
             "SECRET_ID": names.secret_id,
             "TABLE_NAME": names.table,
             "KMS_KEY_ID": names.key_id,
+            "QUEUE_URL": names.queue_url,
+            # Results may be sent to a server on this machine.
+            "CALLBACK_ALLOW_LOOPBACK": "1",
         }
         # What the deployed function is given; the service reads it when it is first called.
         os.environ.update(self.env)
@@ -98,36 +112,25 @@ class Stack:
     def _serve(self) -> None:
         # A broken setting of the caller's own environment stops the start here, by name.
         Settings.from_env()
-        from app import app, sweep
+        from app import app, sender, sweep, worker
         from local_stack.gateway import ApiServer
 
         server = ApiServer(app, port=self._ports.api).start()
         self._stop.append(server.stop)
         self.api_url = server.url
-        self._stop.append(_every(SWEEP_SECONDS, sweep))
+        self._stop += [every(self._sweep_seconds, one) for one in (sweep, sender)]
+        if self._worker:
+            self._pump(worker)
+
+    def _pump(self, worker: Handler) -> None:
+        import boto3
+
+        client = boto3.client("sqs", endpoint_url=self._aws.url)
+        self._stop.append(client.close)
+        pump = Pump(client, self.env["QUEUE_URL"], worker).start()
+        self._stop.append(pump.stop)
 
     def stop(self) -> None:
         """Stop everything, last started first."""
         while self._stop:
             self._stop.pop()()
-
-
-def _every(seconds: float, handler: Callable[[Any, Any], object]) -> Callable[[], None]:
-    """Call a schedule's handler as EventBridge would; the answer ends it."""
-    stopped = threading.Event()
-
-    def tick() -> None:
-        while not stopped.wait(seconds):
-            try:
-                handler(scheduled(), None)
-            except Exception as exc:  # noqa: BLE001  # the next tick is another chance
-                logger.warning("a schedule failed: %s", type(exc).__name__)
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        stopped.set()
-        thread.join(timeout=5)
-
-    return stop

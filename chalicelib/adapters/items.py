@@ -48,6 +48,11 @@ def verification_item(
             "reused_from": verification.reused_from,
             "ended_at": verification.ended_at,
             "erased": verification.erased,
+            "sealed": verification.sealed,
+            "due_at": verification.due_at,
+            "callback_url": verification.callback_url,
+            "submission": verification.submission,
+            "told": verification.told or None,
         }
     )
     return {**verification_key(verification.id), **fields}
@@ -99,6 +104,11 @@ def verification_of(item: Item) -> Verification:
         reused_from=fields.get("reused_from"),
         ended_at=moment_of(fields.get("ended_at")),
         erased=fields.get("erased", False),
+        sealed=fields.get("sealed"),
+        due_at=moment_of(fields.get("due_at")),
+        callback_url=fields.get("callback_url"),
+        submission=fields.get("submission"),
+        told=fields.get("told", 0),
     )
 
 

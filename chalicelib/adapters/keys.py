@@ -3,12 +3,15 @@
     verification           V#<id>          V
     its sealed fields      V#<id>          PERSON
     subject                S#<subject>     S
+    its deliveries         V#<id>          DLV#<endpoint>#<number>
+    stored submission      F#<id>          F
+    disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
     breaker                BREAKER         B
 
-The indexes hold keys only: verifications by day, newest first, and the open ones by due time. A
-verification's index shard is told by its id, so that it never moves; the number of shards may be
-raised later, never lowered.
+The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
+deliveries and submissions each in shards of their own. An index shard is told by the id, so that
+it never moves; the number of shards may be raised later, never lowered.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from chalicelib.adapters.notation import exact, item_of
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import CHINA, Status, Verification, utc
 
 if TYPE_CHECKING:
@@ -33,6 +37,26 @@ def verification_key(verification_id: str) -> Key:
 def person_key(verification_id: str) -> Key:
     """Where its sealed derived fields stand."""
     return item_of({"PK": f"V#{verification_id}", "SK": "PERSON"})
+
+
+def delivery_key(delivery: Delivery) -> Key:
+    """Where a delivery stands."""
+    return delivery_key_of(delivery.verification_id, delivery.endpoint, delivery.number)
+
+
+def delivery_key_of(verification_id: str, endpoint: str, number: int) -> Key:
+    """Where the delivery with that id's parts stands."""
+    return item_of({"PK": f"V#{verification_id}", "SK": f"DLV#{endpoint}#{number}"})
+
+
+def submission_key(submission_id: str) -> Key:
+    """Where a stored submission stands."""
+    return item_of({"PK": f"F#{submission_id}", "SK": "F"})
+
+
+def endpoint_key(client: str, endpoint: str) -> Key:
+    """Where it is written that an endpoint wants nothing more."""
+    return item_of({"PK": f"E#{client}", "SK": endpoint})
 
 
 def hold_key(subject: str) -> Key:
@@ -53,23 +77,47 @@ def usage_day(day: date) -> str:
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})
 
 
-def shard_of(verification_id: str, shards: int) -> int:
-    """The index shard of a verification."""
-    return crc32(verification_id.encode()) % shards
+def shard_of(item_id: str, shards: int) -> int:
+    """The index shard of what has this id."""
+    return crc32(item_id.encode()) % shards
 
 
-def day_shard(day: date, shard: int) -> str:
+VERIFICATIONS, DELIVERIES, SUBMISSIONS = "", "D", "F"
+"""What the indexes keep apart."""
+
+
+def day_shard(day: date, shard: int, kind: str = VERIFICATIONS) -> str:
     """Hash key of the index by day."""
-    return f"D#{day.isoformat()}#{shard}"
+    return f"{kind}D#{day.isoformat()}#{shard}"
 
 
-def open_shard(shard: int) -> str:
+def open_shard(shard: int, kind: str = VERIFICATIONS) -> str:
     """Hash key of the index of what is open."""
-    return f"O#{shard}"
+    return f"{kind}O#{shard}"
+
+
+def day_place(
+    item_id: str, created_at: datetime, shards: int, kind: str = VERIFICATIONS
+) -> dict[str, str]:
+    """An item's attributes for the index by day (UTC+8)."""
+    day = created_at.astimezone(CHINA).date()
+    return {
+        "day_shard": day_shard(day, shard_of(item_id, shards), kind),
+        "day_sort": f"{utc(created_at)}#{item_id}",
+    }
+
+
+def open_place(
+    item_id: str, due_at: datetime, shards: int, kind: str = VERIFICATIONS
+) -> dict[str, str]:
+    """An item's attributes for the index of what is open."""
+    return {"open_shard": open_shard(shard_of(item_id, shards), kind), "open_due": exact(due_at)}
 
 
 def due(verification: Verification) -> datetime:
-    """When the sweeper has to look at an open verification: its lease's or its last end."""
+    """When the sweeper has to look at an open one: when it is due, its lease or last call ended."""
+    if verification.status is Status.PENDING and verification.due_at is not None:
+        return verification.due_at
     if verification.status is Status.IN_PROGRESS and verification.lease_until is not None:
         return verification.lease_until
     ends = [attempt.ended_at for attempt in verification.attempts if attempt.ended_at]
@@ -78,13 +126,9 @@ def due(verification: Verification) -> datetime:
 
 def places(verification: Verification, shards: int) -> dict[str, str]:
     """A verification's attributes for the two indexes."""
-    shard = shard_of(verification.id, shards)
-    found = {
-        "day_shard": day_shard(verification.created_at.astimezone(CHINA).date(), shard),
-        "day_sort": f"{utc(verification.created_at)}#{verification.id}",
-    }
+    found = day_place(verification.id, verification.created_at, shards)
     if verification.open:
-        found |= {"open_shard": open_shard(shard), "open_due": exact(due(verification))}
+        found |= open_place(verification.id, due(verification), shards)
     return found
 
 

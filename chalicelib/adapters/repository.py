@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.adapters import faults, keys
 from chalicelib.adapters.items import breaker_item, breaker_of, verification_of
 from chalicelib.adapters.notation import exact, fields_of, plain
-from chalicelib.adapters.table import TRIES, Table
+from chalicelib.adapters.table import RANDOM, TRIES, Table
 from chalicelib.adapters.writes import Layout, absent, same
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.usage import DayUsage
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 _LOST_REPLIES = 2
 _AFTER_ALL = "~"
 
-# The system's randomness: a generator's state would be the same in all copies of a SnapStart
-# snapshot, and what they repeat would meet again and again.
-_RANDOM = random.SystemRandom()
-
 
 class DynamoRepository:
     """Verifications, persons, holds, usage and the breaker, laid out as ``keys`` shows.
@@ -53,7 +49,7 @@ class DynamoRepository:
         record_days: int = 730,
         person_days: int = 30,
         shards: int = 4,
-        rng: random.Random = _RANDOM,
+        rng: random.Random = RANDOM,
     ) -> None:
         self._client = client
         self._table = Table(client, table, clock, rng)

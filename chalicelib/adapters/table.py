@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from chalicelib.adapters.keys import Key
 
 TRIES = 6
+
+# The system's randomness: a generator's state would be the same in all copies of a SnapStart
+# snapshot, and what they repeat would meet again and again.
+RANDOM = random.SystemRandom()
+
 _PAUSE = 0.025
 _BATCH = 100
 
@@ -30,7 +35,7 @@ class Table:
     """
 
     def __init__(
-        self, client: "DynamoDBClient", name: str, clock: Clock, rng: random.Random
+        self, client: "DynamoDBClient", name: str, clock: Clock, rng: random.Random = RANDOM
     ) -> None:
         self.client = client
         self.name = name
@@ -93,11 +98,11 @@ class Table:
 
     def behind(self, found: Sequence[Item]) -> list[Item]:
         """The items behind an index's keys, in their order; some may be gone by now."""
-        keys = {plain(item["PK"]): {"PK": item["PK"], "SK": item["SK"]} for item in found}
-        wanted, items = [*keys.values()], dict[str, Item | None]()
+        keys = {_where(item): {"PK": item["PK"], "SK": item["SK"]} for item in found}
+        wanted, items = [*keys.values()], dict[tuple[str, str], Item | None]()
         for start in range(0, len(wanted), _BATCH):
             for item in self._batch(wanted[start : start + _BATCH]):
-                items[plain(item["PK"])] = self.alive(item)
+                items[_where(item)] = self.alive(item)
         return [item for item in map(items.get, keys) if item is not None]
 
     def _batch(self, keys: "Sequence[Key]") -> Iterator[Item]:
@@ -127,3 +132,7 @@ class Table:
             yield
         except faults.ERRORS as exc:
             raise self.unavailable(faults.of(exc)) from exc
+
+
+def _where(item: Item) -> tuple[str, str]:
+    return plain(item["PK"]), plain(item["SK"])

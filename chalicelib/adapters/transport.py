@@ -10,13 +10,14 @@ Nothing in this module logs, and what urllib3 logs is kept free of the answer's 
 import io
 import queue
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -30,9 +31,15 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 MAX_CONNECTIONS = 32
 
+Guard = Callable[[Sequence[str]], None]
+
 
 class NotSentError(Exception):
-    """No byte of the question left."""
+    """No byte of the question left; ``kind`` is the class of what went wrong."""
+
+    def __init__(self, text: str, kind: type[Exception] = Exception) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,12 @@ class _Reply(HTTPResponse):
 class _Connection(HTTPConnection):
     """One that connects in time, is not reused when stale, and reads until a deadline."""
 
-    def __init__(self, *args: object, max_idle: float, **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, max_idle: float, guard: Guard | None, **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self._max_idle = max_idle
+        self._guard = guard
         self._last_answer: _Moment | None = None
 
     @property
@@ -115,16 +125,22 @@ class _Connection(HTTPConnection):
         try:
             super().connect()
         except (OSError, ValueError, RuntimeError, HTTPError) as error:
-            raise NotSentError(type(error).__name__) from None
+            raise NotSentError(type(error).__name__, type(error)) from None
         if began.ago() > allowed:
             self.close()
-            raise NotSentError("connected too late")
+            raise NotSentError("connected too late", TimeoutError)
 
     def _new_conn(self) -> socket.socket:
-        """Every address gets its share of the time; urllib3 would give all of it to each."""
+        """Every address gets its share of the time; urllib3 would give all of it to each.
+
+        The addresses that the guard saw are the ones that are connected to: nothing asks again.
+        """
         allowed = self.timeout or 0.0
         ends = time.monotonic() + allowed
         found = _addresses(self._dns_host.strip("[]"), self.port, allowed)
+        if self._guard:
+            self._guard([str(address[0]) for *_, address in found])
+        failed: type[OSError] = OSError
         for position, (family, kind, proto, _, address) in enumerate(found):
             left = ends - time.monotonic()
             try:
@@ -137,11 +153,12 @@ class _Connection(HTTPConnection):
                 sock.settimeout(max(left / (len(found) - position), 0.001))
                 sock.connect(address)
                 sock.settimeout(max(ends - time.monotonic(), 0.001))
-            except OSError:
+            except OSError as error:
+                failed = type(error)
                 sock.close()
             else:
                 return sock
-        raise OSError("no address could be reached")
+        raise failed("no address could be reached")
 
     def getresponse(self) -> RawResponse:  # type: ignore[override]  # as urllib3 does
         """The timeout is by now what urllib3 counts to be left of the whole."""
@@ -164,27 +181,41 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+def trusting() -> ssl.SSLContext:
+    """What verifies certificates and host names."""
+    context = create_urllib3_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
 class Transport(HTTPAdapter):
     """requests' way to one host, without its session.
+
+    ``guard`` sees the host's addresses before one is connected to, and raises to refuse them.
 
     A session reads proxies, netrc and certificates from the environment, keeps cookies, and reads
     the whole body of a redirect even where it must not follow it.
     """
 
-    def __init__(self, url: str, max_idle: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        max_idle: float,
+        *,
+        guard: Guard | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(max_retries=0)
         parts = urlsplit(url)
         host = parts.hostname or ""
+        ways: dict[str, Any] = {"maxsize": MAX_CONNECTIONS, "max_idle": max_idle, "guard": guard}
         self._pool: HTTPConnectionPool
         if parts.scheme == "https":
             # Made once: requests reads the authorities anew for each connection, some 10 ms each.
-            context = create_urllib3_context()
-            context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-            self._pool = _TlsPool(
-                host, parts.port, maxsize=MAX_CONNECTIONS, ssl_context=context, max_idle=max_idle
-            )
+            context = context or trusting()
+            self._pool = _TlsPool(host, parts.port, ssl_context=context, **ways)
         else:
-            self._pool = _Pool(host, parts.port, maxsize=MAX_CONNECTIONS, max_idle=max_idle)
+            self._pool = _Pool(host, parts.port, **ways)
 
     def get_connection_with_tls_context(
         self,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from chalicelib.adapters.items import verification_item
 from chalicelib.adapters.keys import hold_key, person_key, usage_key, verification_key
 from chalicelib.adapters.notation import epoch, item_of, marshalled
+from chalicelib.adapters.outbox_items import delivery_item
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Hold, Write
 
@@ -81,6 +83,8 @@ class Layout:
     ) -> "Iterator[TransactWriteItemTypeDef]":
         """What has to change with the verification; ``shard`` is the usage's."""
         yield from self._usage(write, shard)
+        if write.delivery is not None:
+            yield self._delivery(write.delivery)
         if write.person is not None:
             yield self._person(write.after.id, write.person, now)
         if write.take is not None:
@@ -109,6 +113,12 @@ class Layout:
                     },
                 }
             }
+
+    def _delivery(self, delivery: Delivery) -> "TransactWriteItemTypeDef":
+        # Its number is new by the verification's own condition; what a verification of the same
+        # id left behind, when its time was over, must not keep an end from being written.
+        item = delivery_item(delivery, shards=self.shards, record_days=self.record_days)
+        return {"Put": {"TableName": self.table, "Item": item}}
 
     def _person(
         self, verification_id: str, sealed: bytes, now: datetime

@@ -24,12 +24,13 @@ def validate(reference: str) -> str:
     """The reference itself; raises MalformedRequestError."""
     if not _FORMAT.fullmatch(reference):
         raise MalformedRequestError("reference: must be 1 to 64 of A-Z a-z 0-9 . _ : -")
-    if any(_holds_number(text) for text in (reference, reference.translate(_SEPARATORS))):
+    if any(holds_number(text) for text in (reference, reference.translate(_SEPARATORS))):
         raise MalformedRequestError("reference: must not contain an identity number.")
     return reference
 
 
-def _holds_number(text: str) -> bool:
+def holds_number(text: str) -> bool:
+    """Whether a valid identity number is part of it."""
     return any(_is_number(text[start : start + 18]) for start in range(len(text) - 17))
 
 

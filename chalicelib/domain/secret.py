@@ -2,32 +2,45 @@
 
     {"appcode": "…", "id_key": "…", "hash_key": "…",
      "clients": [{"name": "shop", "key_sha256": ["<64 hex>"], "scopes": ["verify", "read"],
-                  "max_age_seconds": 600}]}
+                  "max_age_seconds": 600,
+                  "callback": {"hosts": ["shop.example"], "secret": "whsec_…"}}],
+     "sources": {…}}
 
 ``id_key`` makes ids and fingerprints and is created once; ``hash_key`` makes subjects and may
-rotate. A client has one or two hashes of keys, so that a key can be rotated. Errors name the
-field and never show a value.
+rotate. A client has one or two hashes of keys, so that a key can be rotated. ``sources`` are the
+forms whose webhooks we take (``source_entry``). Errors name the field and never show a value.
 """
 
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from chalicelib.domain.callback import ClientCallback, read_client_callback
+from chalicelib.domain.secret_fields import (
+    MAX_AGE_LIMIT as MAX_AGE_LIMIT,  # noqa: PLC0414  # known under this module's name
+)
+from chalicelib.domain.secret_fields import (
+    SecretError as SecretError,  # noqa: PLC0414  # the same
+)
+from chalicelib.domain.secret_fields import (
+    check_unique,
+    read_max_age,
+    read_name,
+    read_object,
+    read_texts,
+)
+from chalicelib.domain.source import Source
+from chalicelib.domain.source_entry import read_sources
 
 SCOPES = ("verify", "read", "admin")
 LOCAL_DEV_KEY = "local-dev-key"
-MAX_AGE_LIMIT = 30 * 86_400
 
 _APPCODE = re.compile(r"[!-~]{1,128}")
-_CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MIN_KEY = 32
-
-
-class SecretError(ValueError):
-    """The secret cannot be used; the text names the field and the mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class Client:
     key_sha256: tuple[str, ...] = field(repr=False)
     scopes: frozenset[str]
     max_age_seconds: int | None = None
+    callback: ClientCallback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +62,20 @@ class Secret:
     id_key: bytes = field(repr=False)
     hash_key: bytes = field(repr=False)
     clients: tuple[Client, ...]
+    sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
 
     @property
     def appcode_mark(self) -> str:
         """Tells two AppCodes apart without showing either."""
         return _hmac(self.id_key, "appcode", self.appcode).hexdigest()[:16]
+
+    def callback_key(self, owner: str) -> bytes | None:
+        """What signs the results that a client or source is told; None if it is told none."""
+        source = self.sources.get(owner)
+        if source is not None:
+            return source.callback.secret if source.callback else None
+        client = next((client for client in self.clients if client.name == owner), None)
+        return client.callback.secret if client and client.callback else None
 
     def client_of(self, key: str) -> Client | None:
         """The client that holds this key, compared in constant time."""
@@ -101,38 +124,28 @@ def parse(text: str) -> Secret:
         value = json.loads(text)
     except ValueError:
         raise SecretError("the secret is not JSON") from None
-    fields = _object(value, "secret", ("appcode", "id_key", "hash_key", "clients"))
+    fields = read_object(
+        value, "secret", ("appcode", "id_key", "hash_key", "clients"), ("sources",)
+    )
     clients = fields["clients"]
     if not isinstance(clients, list) or not clients:
         raise SecretError("clients: must be a list with at least one client")
     parsed = tuple(_client(item, f"clients[{n}]") for n, item in enumerate(clients))
-    _unique([client.name for client in parsed], "clients: two have the same name")
-    _unique(
+    check_unique([client.name for client in parsed], "clients: two have the same name")
+    check_unique(
         [digest for client in parsed for digest in client.key_sha256],
         "clients: the same key_sha256 stands twice",
     )
+    sources = read_sources(fields.get("sources", {}))
+    if any(client.name in sources for client in parsed):
+        raise SecretError("sources: one has the name of a client; ids and usage are kept per name")
     return Secret(
         appcode=_appcode(fields["appcode"]),
         id_key=_key(fields["id_key"], "id_key"),
         hash_key=_key(fields["hash_key"], "hash_key"),
         clients=parsed,
+        sources=sources,
     )
-
-
-def _object(
-    value: object, where: str, required: Sequence[str], optional: Sequence[str] = ()
-) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise SecretError(f"{where}: must be a JSON object")
-    allowed = (*required, *optional)
-    prefix = "" if where == "secret" else f"{where}."
-    for name in required:
-        if name not in value:
-            raise SecretError(f"{prefix}{name}: is missing")
-    for name in value:
-        if name not in allowed:
-            raise SecretError(f"{where}: has an unknown field; allowed are {', '.join(allowed)}")
-    return value
 
 
 def _appcode(value: object) -> str:
@@ -148,31 +161,24 @@ def _key(value: object, name: str) -> bytes:
 
 
 def _client(value: object, where: str) -> Client:
-    fields = _object(value, where, ("name", "key_sha256", "scopes"), ("max_age_seconds",))
-    name = fields["name"]
-    if not isinstance(name, str) or not _CLIENT_NAME.fullmatch(name):
-        raise SecretError(f"{where}.name: must be 1 to 32 of a-z, 0-9 and -")
-    max_age = fields.get("max_age_seconds")
-    if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= MAX_AGE_LIMIT):
-        raise SecretError(f"{where}.max_age_seconds: must be a number from 0 to {MAX_AGE_LIMIT}")
-    digests = _strings(fields["key_sha256"], f"{where}.key_sha256")
+    fields = read_object(
+        value, where, ("name", "key_sha256", "scopes"), ("max_age_seconds", "callback")
+    )
+    name = read_name(fields["name"], f"{where}.name")
+    digests = read_texts(fields["key_sha256"], f"{where}.key_sha256")
     if not all(_SHA256.fullmatch(digest) for digest in digests):
         raise SecretError(f"{where}.key_sha256: each must be 64 hex digits in lower case")
-    scopes = _strings(fields["scopes"], f"{where}.scopes")
+    scopes = read_texts(fields["scopes"], f"{where}.scopes")
     if not set(scopes) <= set(SCOPES):
         raise SecretError(f"{where}.scopes: must be some of {', '.join(SCOPES)}")
-    return Client(name, digests, frozenset(scopes), max_age)
-
-
-def _strings(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise SecretError(f"{where}: must be a list of texts, not empty")
-    return tuple(value)
-
-
-def _unique(values: Sequence[str], message: str) -> None:
-    if len(set(values)) != len(values):
-        raise SecretError(message)
+    callback = fields.get("callback")
+    return Client(
+        name,
+        digests,
+        frozenset(scopes),
+        read_max_age(fields.get("max_age_seconds"), f"{where}.max_age_seconds"),
+        None if callback is None else read_client_callback(callback, f"{where}.callback"),
+    )
 
 
 def has_local_dev_key(secret: Secret) -> bool:

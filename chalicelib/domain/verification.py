@@ -1,10 +1,13 @@
 """A verification: one question to the upstream, its attempts and how it ended.
 
-    in_progress ──▶ completed(outcome)
-         ▲ ├──────▶ failed(retryable or not)   no outcome, the reason is known
-         │ └──────▶ unknown                    no usable answer; it may have been charged
-         └── failed(retryable), the same key posted again: one more attempt
-    unknown ── resolve ──▶ failed        unknown ── late answer ──▶ completed
+    pending ──▶ in_progress ──▶ completed(outcome)
+       ▲            ▲ ├──────▶ failed(retryable or not)   no outcome, the reason is known
+       └─(due_at)───│─┤
+                    │ └──────▶ unknown                    no usable answer; may have been charged
+                    └── failed(retryable), the same key posted again: one more attempt
+    unknown ── resolve ──▶ failed, or pending again      unknown ── late answer ──▶ completed
+
+Only what came asynchronously is ever pending: it holds its person, sealed, until it ends.
 
 Every transition here is a function from a verification to the next one. Each takes the time as
 an argument and counts ``revision`` up, which is what a conditional write compares. Money is
@@ -14,6 +17,7 @@ spent by attempts, so *billed* belongs to them; a verification only sums up.
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import Any
 
 from chalicelib.domain import codes
 from chalicelib.domain.codes import Billed, Outcome
@@ -29,6 +33,7 @@ CHINA = timezone(timedelta(hours=8))
 class Status(StrEnum):
     """Where a verification stands."""
 
+    PENDING = "pending"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -62,6 +67,7 @@ class VerificationRequest:
     reference: str | None = None
     max_age_seconds: int = 0
     idempotency_key: str | None = field(default=None, repr=False)
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,10 @@ class Failure:
 class Verification:
     """The idempotency record, the claim and the result in one; holds no person in plain text.
 
-    ``subject`` is set where reuse was asked for; ``fingerprint`` where a key was sent.
+    ``subject`` is set where reuse was asked for; ``fingerprint`` where a key was sent. ``client``
+    is the client or source that asks. ``sealed`` is the person of one that came asynchronously,
+    until it ends; ``due_at`` when a pending one is queued (again); ``callback_url`` where its end
+    is told, ``told`` how many ends were; ``submission`` what the source calls it.
     """
 
     id: str
@@ -148,6 +157,11 @@ class Verification:
     reused_from: str | None = None
     ended_at: datetime | None = None
     erased: bool = False
+    sealed: bytes | None = field(default=None, repr=False)
+    due_at: datetime | None = None
+    callback_url: str | None = None
+    submission: str | None = None
+    told: int = 0
 
     @property
     def billed(self) -> Billed:
@@ -168,7 +182,7 @@ class Verification:
     @property
     def open(self) -> bool:
         """Whether the sweeper still has work with it."""
-        return self.status is Status.IN_PROGRESS or self.uncounted
+        return self.status in {Status.PENDING, Status.IN_PROGRESS} or self.uncounted
 
     def lease_expired(self, now: datetime) -> bool:
         """Whether the claim's owner must be taken for dead."""
@@ -177,6 +191,51 @@ class Verification:
             and self.lease_until is not None
             and self.lease_until <= now
         )
+
+
+PENDING_TIME = timedelta(hours=24)
+"""How long a pending verification is tried before it fails."""
+
+_FIRST_PAUSE = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+def accept(verification: Verification, sealed: bytes, due_at: datetime) -> Verification:
+    """To be asked later: ``due_at`` is when it is queued again should its message get lost."""
+    return replace(
+        verification,
+        status=Status.PENDING,
+        revision=verification.revision + 1,
+        sealed=sealed,
+        due_at=due_at,
+        problem=None,
+        retryable=False,
+        ended_at=None,
+    )
+
+
+def postpone(verification: Verification, due_at: datetime) -> Verification:
+    """A pending one, to be queued (again) at another time."""
+    return replace(verification, revision=verification.revision + 1, due_at=due_at)
+
+
+def give_up(verification: Verification, problem: Failure, now: datetime) -> Verification:
+    """A pending one that nobody can ask, or that has waited for too long."""
+    return replace(
+        verification,
+        status=Status.FAILED,
+        revision=verification.revision + 1,
+        problem=problem,
+        retryable=codes.PROBLEMS[problem.code].retryable,
+        sealed=None,
+        due_at=None,
+        ended_at=now,
+    )
+
+
+def pause_before(attempts: int) -> timedelta:
+    """How long a queued verification rests after so many attempts: 30 s, doubled, 1 h at most."""
+    return min(_FIRST_PAUSE * (1 << min(attempts - 1, 10)), _LONGEST_PAUSE)
 
 
 def claim(
@@ -190,6 +249,7 @@ def claim(
         attempts=(*verification.attempts, attempt),
         revision=verification.revision + 1,
         lease_until=now + lease,
+        due_at=None,
         resp_code=None,
         resp_message=None,
         upstream_request_id=None,
@@ -250,6 +310,8 @@ def _completed(
         problem=None,
         retryable=False,
         lease_until=None,
+        sealed=None,
+        due_at=None,
         ended_at=now,
     )
 
@@ -257,18 +319,33 @@ def _completed(
 def _without_outcome(
     verification: Verification, answer: Answer, row: codes.Row, now: datetime
 ) -> Verification:
-    failed = row.settled
+    status = _status_after(verification, row, now)
     return replace(
         verification,
-        status=Status.FAILED if failed else Status.UNKNOWN,
+        status=status,
         resp_code=answer.code if _is_resp_code(answer.code) else None,
         resp_message=answer.message or None,
         upstream_request_id=answer.upstream_request_id,
         problem=Failure(row.problem or "outcome_unknown", detail(row)),
         retryable=codes.retryable(row),
         lease_until=None,
-        ended_at=now if failed else None,
+        sealed=None if status is Status.FAILED else verification.sealed,
+        due_at=now + pause_before(len(verification.attempts)) if status is Status.PENDING else None,
+        ended_at=now if status is Status.FAILED else None,
     )
+
+
+def _status_after(verification: Verification, row: codes.Row, now: datetime) -> Status:
+    """Nobody waits for what came asynchronously, so it is asked again by itself, for a day."""
+    if not row.settled:
+        return Status.UNKNOWN
+    again = verification.sealed is not None and codes.retryable(row)
+    return Status.PENDING if again and not waited_too_long(verification, now) else Status.FAILED
+
+
+def waited_too_long(verification: Verification, now: datetime) -> bool:
+    """Whether a queued verification is not to be tried any more."""
+    return now - verification.created_at >= PENDING_TIME
 
 
 def _is_resp_code(code: str) -> bool:
@@ -332,6 +409,8 @@ def resolve(
             verification_id=verification.id,
         )
     again = action is Action.RETRY
+    if again and verification.sealed is not None:
+        return _queued_again(verification, billed, now)
     if again and verification.erased:
         raise ErasedError(
             "The person's data were erased, so there is nothing to ask again; use close.",
@@ -349,7 +428,15 @@ def resolve(
             else "An operator closed it without an outcome.",
         ),
         retryable=again,
+        sealed=None,
         ended_at=now,
+    )
+
+
+def _queued_again(verification: Verification, billed: Billed, now: datetime) -> Verification:
+    return replace(
+        accept(verification, verification.sealed or b"", now),
+        attempts=_settled(verification.attempts, billed),
     )
 
 
@@ -363,15 +450,23 @@ def _settled(attempts: tuple[Attempt, ...], billed: Billed) -> tuple[Attempt, ..
     )
 
 
-def erase(verification: Verification) -> Verification:
+def erase(verification: Verification, now: datetime) -> Verification:
     """Everything that could lead back to the person removed; what was paid for stays.
 
-    Raises VerificationInProgressError while a call is under way.
+    What was still pending fails. Raises VerificationInProgressError while a call is under way.
     """
     if verification.status is Status.IN_PROGRESS:
         raise VerificationInProgressError(
             "The call is under way; erase it once it has ended.", verification_id=verification.id
         )
+    ended: dict[str, Any] = {}
+    if verification.status is Status.PENDING:
+        ended = {
+            "status": Status.FAILED,
+            "problem": Failure("erased", "The person was erased before the question was asked."),
+            "due_at": None,
+            "ended_at": now,
+        }
     return replace(
         verification,
         revision=verification.revision + 1,
@@ -380,7 +475,10 @@ def erase(verification: Verification) -> Verification:
         name_masked=None,
         id_number_masked=None,
         reference=None,
+        submission=None,
+        sealed=None,
         erased=True,
+        **ended,
     )
 
 
@@ -398,6 +496,8 @@ def reuse(verification: Verification, source: Verification, now: datetime) -> Ve
         problem=None,
         retryable=False,
         lease_until=None,
+        sealed=None,
+        due_at=None,
         ended_at=now,
     )
 
@@ -409,6 +509,12 @@ def counted(verification: Verification) -> Verification:
         for a in verification.attempts
     )
     return replace(verification, attempts=attempts)
+
+
+def last_change(verification: Verification) -> datetime:
+    """When it ended, or its latest call did."""
+    calls = [attempt.ended_at for attempt in verification.attempts if attempt.ended_at]
+    return verification.ended_at or max(calls, default=verification.created_at)
 
 
 def utc(moment: datetime) -> str:

@@ -1,12 +1,17 @@
 """The service's own HTTP API; ``openapi.py`` documents it."""
 
 from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import unquote
 
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
+from chalicelib.domain import reference
+from chalicelib.domain.callback_url import CallbackUrlError
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.errors import MalformedRequestError, ServiceError
+from chalicelib.domain.secret import Client
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Status, Verification, VerificationRequest
 from chalicelib.entrypoints import documents, errors, openapi, schemas
@@ -17,11 +22,13 @@ from chalicelib.entrypoints.http import (
     idempotency_key,
     json_body,
     query,
+    respond_async,
 )
 from chalicelib.services import lookup, person, resolve
+from chalicelib.services.intake import accept
 from chalicelib.services.lookup import Filter
 from chalicelib.services.ports import UnavailableError
-from chalicelib.services.verify import verify
+from chalicelib.services.verify import Result, verify
 
 api = Blueprint(__name__)
 
@@ -40,15 +47,49 @@ def post_verification(call: Call) -> object:
     key = idempotency_key(call.request)
     body = json_body(call.request, schemas.VERIFICATION_REQUEST)
     max_age = body.pop("max_age_seconds")
+    _check_callback(body["callback_url"], body["name"], call.client)
     request = VerificationRequest(
         **body,
         max_age_seconds=call.client.max_age_seconds or 0 if max_age is None else max_age,
         idempotency_key=key,
     )
-    result = verify(
-        request, client=call.client, tools=call.container.tools, policy=call.container.policy
-    )
-    return documents.verification(result.verification, result.person)
+    tools, policy = call.container.tools, call.container.policy
+    if respond_async(call.request):
+        found = accept(request, client=call.client, tools=tools, policy=policy)
+        return _answered(Result(found, person.kept(found, tools.repository, tools.sealer)))
+    return _answered(verify(request, client=call.client, tools=tools, policy=policy))
+
+
+def _check_callback(url: str | None, name: str, client: Client) -> None:
+    if url is None:
+        return
+    plain = unquote(url)
+    if reference.holds_number(plain) or (name in plain and not name.isascii()):
+        # It is kept as it is.
+        raise MalformedRequestError(
+            "callback_url: must not contain the person's name or an identity number; the result "
+            "tells the reference."
+        )
+    if client.callback is None:
+        raise MalformedRequestError(
+            "callback_url: no callback is configured for this client; leave it out, or have its "
+            "hosts put into the secret."
+        )
+    try:
+        client.callback.admit(url)
+    except CallbackUrlError as exc:
+        raise MalformedRequestError(f"callback_url: {exc}.") from None
+
+
+def _answered(result: Result) -> Response:
+    """200 with an outcome; 202 and where to look for it while there is none."""
+    found = result.verification
+    response = as_json(documents.verification(found, result.person))
+    if found.status is not Status.COMPLETED:
+        response.status_code = HTTPStatus.ACCEPTED
+        # Relative, for an API may live below a stage's name.
+        response.headers["Location"] = f"verifications/{found.id}"
+    return response
 
 
 @api.route("/v1/verifications", methods=["GET"], content_types=_ANY)

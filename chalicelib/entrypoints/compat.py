@@ -16,8 +16,9 @@ from chalicelib.domain.errors import (
     ServiceError,
     UnauthenticatedError,
     VerificationEndedError,
+    VerificationInProgressError,
 )
-from chalicelib.domain.verification import DerivedFields, VerificationRequest
+from chalicelib.domain.verification import DerivedFields, Status, VerificationRequest
 from chalicelib.entrypoints import errors, http
 from chalicelib.services import access
 from chalicelib.services.verify import Result, verify
@@ -96,7 +97,13 @@ def _verify(request: Request, key: str, form: Mapping[str, str]) -> Result:
         max_age_seconds=default if client.max_age_seconds is None else client.max_age_seconds,
         idempotency_key=idempotency_key,
     )
-    return verify(question, client=client, tools=container.tools, policy=container.policy)
+    result = verify(question, client=client, tools=container.tools, policy=container.policy)
+    if result.verification.status is Status.PENDING:
+        # Its key was accepted asynchronously; the upstream has no word for that.
+        raise VerificationInProgressError(
+            "The question is queued.", verification_id=result.verification.id
+        )
+    return result
 
 
 def _completed(result: Result, form: Mapping[str, str]) -> Response:

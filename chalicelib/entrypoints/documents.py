@@ -2,9 +2,12 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.codes import Billed
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import DerivedFields, Verification, utc
 
@@ -32,6 +35,40 @@ def verification(found: Verification, person: DerivedFields | None) -> dict[str,
         "problem": {"code": found.problem.code, "detail": found.problem.detail}
         if found.problem
         else None,
+    }
+
+
+def delivery(found: Delivery) -> dict[str, object]:
+    """A result on its way to whoever wants to know; ``host`` is where it goes."""
+    return {
+        "id": found.id,
+        "verification_id": found.verification_id,
+        "number": found.number,
+        "host": urlsplit(found.url).hostname,
+        "status": found.status.value,
+        "due_at": _utc(found.due_at),
+        "created_at": utc(found.created_at),
+        "attempts": [
+            {"at": utc(one.at), "code": one.code, "duration_ms": one.duration_ms}
+            for one in found.attempts
+        ],
+    }
+
+
+def submission(found: StoredSubmission) -> dict[str, object]:
+    """An entry that was not verified; ``replayable`` while the entry itself is kept."""
+    return {
+        "id": found.id,
+        "source": found.source,
+        "status": found.status.value,
+        "reason": found.reason,
+        "detail": found.detail,
+        "missing": list(found.missing),
+        "assurance": found.assurance,
+        "name": found.name_masked,
+        "id_number": found.id_number_masked,
+        "replayable": found.sealed is not None,
+        "created_at": utc(found.created_at),
     }
 
 

@@ -123,6 +123,12 @@ def idempotency_key(request: Request) -> str | None:
     return str(key)
 
 
+def respond_async(request: Request) -> bool:
+    """Whether the caller rather comes back for the answer (``Prefer``, RFC 7240)."""
+    preferences = request.headers.get("prefer", "").split(",")
+    return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
+
+
 def json_body(request: Request, fields: Fields) -> dict[str, Any]:
     """The body's members, checked; raises RequestError."""
     raw = _body(request, JSON)

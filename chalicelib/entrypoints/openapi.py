@@ -13,11 +13,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.domain import codes
+from chalicelib.domain import codes, stored_submission
+from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
+from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.source import Assurance
+from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
+from chalicelib.domain.submission import Reason
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
 from chalicelib.entrypoints import documents, errors, schemas
@@ -38,6 +43,14 @@ _RETRY_LATER = frozenset(
 )
 """Problems that always say when to try again."""
 
+_QUERIES = {
+    "/v1/verifications": schemas.LIST_QUERY,
+    "/v1/deliveries": schemas.DELIVERY_QUERY,
+    "/v1/submissions": schemas.SUBMISSION_QUERY,
+    "/v1/usage": schemas.USAGE_QUERY,
+}
+_HOOK, _HOOK_WITH_TOKEN = "/hooks/{source}", "/hooks/{source}/{token}"
+
 
 @lru_cache(maxsize=1)
 def document() -> Json:
@@ -46,8 +59,9 @@ def document() -> Json:
     paths, components = found["paths"], found["components"]
     for operation in _operations(paths):
         operation["responses"] |= _problems(operation.pop("x-problems", ()))
-    paths["/v1/verifications"]["get"]["parameters"] = _parameters(schemas.LIST_QUERY)
-    paths["/v1/usage"]["get"]["parameters"] = _parameters(schemas.USAGE_QUERY)
+    for path, fields in _QUERIES.items():
+        paths[path]["get"]["parameters"] = _parameters(fields)
+    _describe_hooks(paths[_HOOK]["post"], paths[_HOOK_WITH_TOKEN]["post"])
     paths["/idenAuthentication"]["post"]["responses"] |= _gateway_answers()
     components["responses"] = {
         "NotFound": _problem(["not_found"]),
@@ -118,6 +132,12 @@ def _parameters(fields: Fields) -> list[Json]:
     ]
 
 
+def _describe_hooks(hook: Json, hook_with_token: Json) -> None:
+    """A vendor is always told when to come again, and the token changes nothing else."""
+    hook["responses"]["503"]["headers"] = _always_retry_after()
+    hook_with_token |= {part: hook[part] for part in ("requestBody", "responses")}
+
+
 # Problems
 
 
@@ -155,8 +175,12 @@ def _problem_headers(named: set[str]) -> Json:
     if "method_not_allowed" in named:
         return _headers("Allow")
     if named <= _RETRY_LATER:
-        return {"Retry-After": _reference("headers", "Retry-After-Always")}
+        return _always_retry_after()
     return _headers("Retry-After") if named & _RETRY_LATER else {}
+
+
+def _always_retry_after() -> Json:
+    return {"Retry-After": _reference("headers", "Retry-After-Always")}
 
 
 def _problem_examples(advice: Json) -> Json:
@@ -259,6 +283,7 @@ def _error_tree(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
 
 _QUESTION = {"name": "张三", "id_number": "11010519491231002X"}
 _PERSON = DerivedFields("北京市", "北京市", "朝阳区", "19491231", "F", 76)
+_CALLBACK = "https://shop.example/hooks/verified"
 _NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 _OPEN = Breaker(cause="quota_exhausted", since=_NOON, appcode_mark="")
 
@@ -271,8 +296,10 @@ def _examples() -> Json:
     values = {
         "question": {**_QUESTION, "reference": "order-9"},
         "question_with_reuse": {**_QUESTION, "max_age_seconds": 3600},
+        "question_with_callback": {**_QUESTION, "callback_url": _CALLBACK},
         "match": answer,
         "no_record": documents.verification(_ended("0007"), None),
+        "pending": documents.verification(rules.accept(_draft(), b"", _NOON), None),
         "unknown": documents.verification(unknown, None),
         "closed": documents.verification(closed, None),
         "page": {"items": [{**answer, "person": None}], "next_cursor": None},
@@ -282,12 +309,57 @@ def _examples() -> Json:
         "breaker_closed": documents.breaker(Breaker(), _NOON, ""),
         "drop_in_question": form,
         "drop_in_match": _drop_in_match(form, match),
+        **_callback_examples(match, unknown),
+        **_form_examples(),
     }
     return {name: {"value": value} for name, value in values.items()}
 
 
-def _ended(code: str) -> Verification:
-    draft = Verification(
+def _callback_examples(match: Verification, unknown: Verification) -> Json:
+    made = deliveries.new(match, url=_CALLBACK, number=1, now=_NOON)
+    refused = deliveries.attempted(made, CallbackResult(Fault.TIMEOUT, 15_000), _NOON, 0)
+    later = _NOON + timedelta(seconds=5)
+    done = deliveries.attempted(refused, CallbackResult(200, 48), later, 0)
+    return {
+        "result_completed": json.loads(deliveries.payload(match)),
+        "result_unknown": json.loads(deliveries.payload(unknown)),
+        "delivery_pending": documents.delivery(deliveries.replayed(done, later)),
+        "delivery_page": {"items": [documents.delivery(done)], "next_cursor": None},
+    }
+
+
+def _form_examples() -> Json:
+    rejected = StoredSubmission(
+        id=_draft().id,
+        source="survey-2026",
+        created_at=_NOON,
+        status=SubmissionStatus.REJECTED,
+        reason=Reason.FIELDS_MISSING,
+        detail="Not found where the source's fields say: name. Mend them, then replay the "
+        "submission.",
+        assurance=Assurance.SIGNED,
+        missing=("name",),
+        sealed=b"sealed",
+    )
+    replayed = stored_submission.replayed(rejected)
+    return {
+        "form_entry": {
+            "submission_id": "entry-1",
+            **_QUESTION,
+            "reference": "order-9",
+            "submitted_at": rules.utc(_NOON),
+        },
+        "hook_accepted": {"status": "accepted", "id": rejected.id},
+        "hook_duplicate": {"status": "duplicate", "id": rejected.id},
+        "hook_rejected": {"status": "rejected", "reason": rejected.reason},
+        "hook_ignored": {"status": "ignored", "reason": "other_form"},
+        "submission_page": {"items": [documents.submission(rejected)], "next_cursor": None},
+        "submission_replayed": documents.submission(replayed),
+    }
+
+
+def _draft() -> Verification:
+    return Verification(
         "vrf_7q3xk9d2m5t8w1y4b6c0e3f5g7",
         "shop",
         _NOON,
@@ -296,7 +368,10 @@ def _ended(code: str) -> Verification:
         id_number_masked="110***********002X",
         reference="order-9",
     )
-    claimed = rules.claim(draft, token="", now=_NOON, lease=timedelta())
+
+
+def _ended(code: str) -> Verification:
+    claimed = rules.claim(_draft(), token="", now=_NOON, lease=timedelta())
     answer = Answer(code, upstream_request_id="3F0B1C66-2E1A-4C77-9B1D-0A7D5C1E9F42")
     later = _NOON + timedelta(milliseconds=640)
     return rules.record(claimed, "", answer, codes.find(code), later)

@@ -8,11 +8,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain import reference
+from chalicelib.domain.codes import Outcome
+from chalicelib.domain.delivery import DeliveryStatus
 from chalicelib.domain.errors import MalformedRequestError, ResidentIdNotTextError
 from chalicelib.domain.secret import MAX_AGE_LIMIT
+from chalicelib.domain.stored_submission import SubmissionStatus
+from chalicelib.domain.verification import Status
 
 MAX_TEXT = 500
 
@@ -187,6 +192,18 @@ VERIFICATION_REQUEST = Fields(
                 "is accepted, free of charge. Default: the client's own, else 0.",
             },
         ),
+        Field(
+            "callback_url",
+            _text,
+            {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_TEXT,
+                "description": "Where the end is told (Standard Webhooks): https, at a host that "
+                "is configured for the client. It is kept: nothing of the person may be in it.",
+                "examples": ["https://shop.example/hooks/verified"],
+            },
+        ),
     )
 )
 
@@ -208,46 +225,58 @@ RESOLUTION = Fields(
             {
                 "type": "string",
                 "enum": ["close", "retry"],
-                "description": "close: no outcome, for good. retry: the key's next post makes one "
-                "more paid call.",
+                "description": "close: no outcome, for good. retry: one more paid call, made by "
+                "the key's next post, or by itself for what came asynchronously.",
             },
             required=True,
         ),
     )
 )
 
-LIST_QUERY = Fields(
+_DAY = Field(
+    "day",
+    day,
+    {"type": "string", "format": "date", "description": "A day in UTC+8; default today."},
+)
+_PAGING = (
+    Field(
+        "limit",
+        whole(1, 100),
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+        default=50,
+    ),
+    Field(
+        "cursor",
+        _text,
+        {
+            "type": "string",
+            "maxLength": MAX_TEXT,
+            "description": "next_cursor of the last page.",
+        },
+    ),
+)
+
+
+def _one_of(name: str, values: type[StrEnum]) -> Field:
+    return Field(
+        name, choice(*values), {"type": "string", "enum": [value.value for value in values]}
+    )
+
+
+LIST_QUERY = Fields((_DAY, _one_of("status", Status), _one_of("outcome", Outcome), *_PAGING))
+
+DELIVERY_QUERY = Fields((_DAY, _one_of("status", DeliveryStatus), *_PAGING))
+
+SUBMISSION_QUERY = Fields(
     (
         Field(
-            "day",
-            day,
-            {"type": "string", "format": "date", "description": "A day in UTC+8; default today."},
-        ),
-        Field(
-            "status",
-            choice("in_progress", "completed", "failed", "unknown"),
-            {"type": "string", "enum": ["in_progress", "completed", "failed", "unknown"]},
-        ),
-        Field(
-            "outcome",
-            choice("match", "mismatch", "no_record"),
-            {"type": "string", "enum": ["match", "mismatch", "no_record"]},
-        ),
-        Field(
-            "limit",
-            whole(1, 100),
-            {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-            default=50,
-        ),
-        Field(
-            "cursor",
+            "source",
             _text,
-            {
-                "type": "string",
-                "maxLength": MAX_TEXT,
-                "description": "next_cursor of the last page.",
-            },
+            {"type": "string", "maxLength": MAX_TEXT, "description": "The source's id."},
         ),
+        _DAY,
+        _one_of("status", SubmissionStatus),
+        *_PAGING,
     )
 )
 

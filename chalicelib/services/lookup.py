@@ -1,8 +1,9 @@
 """Reading verifications, each client its own, an admin everybody's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from chalicelib.domain.codes import Outcome
 from chalicelib.domain.errors import NotFoundError
@@ -13,6 +14,8 @@ from chalicelib.services.expiry import settle_lease
 from chalicelib.services.ports import Clock, Page, Repository
 
 _PAGES = 10
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,28 @@ def listing(
 
     Raises ValueError for a broken cursor.
     """
-    items: list[Verification] = []
+
+    def some(limit: int, cursor: str | None) -> tuple[Sequence[Verification], str | None]:
+        page = repository.of_day(wanted.day, limit, cursor)
+        return page.items, page.next_cursor
+
+    return Page(*filled(some, lambda found: wanted.passes(found, client), limit, cursor))
+
+
+def filled(
+    some: Callable[[int, str | None], tuple[Sequence[T], str | None]],
+    passes: Callable[[T], bool],
+    limit: int,
+    cursor: str | None,
+) -> tuple[Sequence[T], str | None]:
+    """A page of what passes, from pages of everything, and where the next one starts."""
+    items: list[T] = []
     for _ in range(_PAGES):
-        page = repository.of_day(wanted.day, limit - len(items), cursor)
-        items += [found for found in page.items if wanted.passes(found, client)]
-        cursor = page.next_cursor
+        found, cursor = some(limit - len(items), cursor)
+        items += filter(passes, found)
         if cursor is None or len(items) >= limit:
             break
-    return Page(items, cursor)
+    return items, cursor
 
 
 def usage(days: Sequence[date], *, client: Client, repository: Repository) -> Sequence[DayUsage]:

@@ -4,13 +4,16 @@ Each port has one contract suite in ``tests/integration`` that the fake and the 
 alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.delivery import CallbackResult, Delivery
+from chalicelib.domain.messages import Message
 from chalicelib.domain.secret import Secret
+from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
 
@@ -58,7 +61,7 @@ class Write:
 
     ``before`` is the verification as it was read, None if it must not exist. ``person`` is
     sealed; b"" removes what is kept. ``take`` makes the verification the holder of its subject,
-    ``release`` ends that.
+    ``release`` ends that. ``delivery`` is a new one, of the result that is written.
     """
 
     after: Verification
@@ -67,6 +70,7 @@ class Write:
     person: bytes | None = None
     take: Hold | None = None
     release: Hold | None = None
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,22 @@ class Page:
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Some of a list of deliveries, as ``Page``."""
+
+    items: Sequence[Delivery]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionPage:
+    """Some of a list of stored submissions, as ``Page``."""
+
+    items: Sequence[StoredSubmission]
     next_cursor: str | None
 
 
@@ -118,6 +138,44 @@ class Repository(Protocol):
         """Replace it if it still is as it was read; whether that was so."""
 
 
+class Outbox(Protocol):
+    """Deliveries, in the same table; they are made by ``Repository.write``."""
+
+    def get(self, delivery_id: str) -> Delivery | None:
+        """The delivery, None if there is none; raises UnavailableError, as all of these."""
+
+    def replace(self, after: Delivery, before: Delivery) -> bool:
+        """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
+
+    def due(self, until: datetime, limit: int) -> Sequence[Delivery]:
+        """Pending ones that are due before ``until``, earliest first."""
+
+    def of_day(self, day: date, limit: int, cursor: str | None) -> DeliveryPage:
+        """Those made that day (UTC+8), newest first; raises ValueError for a broken cursor."""
+
+    def set_disabled(self, client: str, endpoint: str, *, disabled: bool) -> None:
+        """Note that an endpoint wants nothing more, or that it does again."""
+
+    def is_disabled(self, client: str, endpoint: str) -> bool:
+        """Whether it wants nothing more."""
+
+
+class Submissions(Protocol):
+    """Entries that were not verified, in the same table."""
+
+    def get(self, submission_id: str) -> StoredSubmission | None:
+        """The entry, None if there is none (any more); raises UnavailableError, as all of these."""
+
+    def add(self, submission: StoredSubmission) -> bool:
+        """Keep a new one; whether it was not there before."""
+
+    def replace(self, after: StoredSubmission, before: StoredSubmission) -> bool:
+        """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
+
+    def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
+        """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""
+
+
 class Secrets(Protocol):
     """The AppCode, our keys and the clients."""
 
@@ -136,6 +194,20 @@ class Sealer(Protocol):
 
     def unseal(self, sealed: bytes, verification_id: str) -> bytes:
         """Raises UnavailableError, also when it was sealed for something else."""
+
+
+class Queue(Protocol):
+    """At least once, in any order, to the worker."""
+
+    def send(self, message: Message, delay: int = 0) -> None:
+        """Hand it over, to arrive after ``delay`` seconds (900 at most); UnavailableError."""
+
+
+class Callbacks(Protocol):
+    """Whoever wants to be told of results, at URLs that are not ours."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
+        """One attempt to send this JSON; takes seconds at most, never raises or repeats itself."""
 
 
 class Clock(Protocol):

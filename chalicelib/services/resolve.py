@@ -46,7 +46,7 @@ def erase(verification_id: str, *, client: Client, repository: Repository, clock
         try:
             store(
                 repository,
-                rules.erase(found),
+                rules.erase(found, clock.now()),
                 found,
                 person=b"",
                 release=_own_hold(found, repository),

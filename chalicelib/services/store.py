@@ -1,10 +1,21 @@
 """Writing an ended verification together with its usage, and without it if need be."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.domain import usage
-from chalicelib.domain.verification import Verification, counted
-from chalicelib.services.ports import ContendedError, Hold, Repository, Write
+from chalicelib.domain.delivery import Delivery, delivery_id, event_type
+from chalicelib.domain.delivery import new as new_delivery
+from chalicelib.domain.messages import Deliver
+from chalicelib.domain.verification import Verification, counted, last_change
+from chalicelib.services.ports import (
+    ContendedError,
+    Hold,
+    Queue,
+    Repository,
+    UnavailableError,
+    Write,
+)
 
 
 def store(
@@ -18,18 +29,38 @@ def store(
 ) -> Verification:
     """Write ``after`` and what its day's usage misses in one transaction; return what stands.
 
-    When the counters are too contended, the result is written alone. It then stays open and the
-    sweeper counts it.
+    Where its end is to be told, the delivery is made in the same transaction. When the counters
+    are too contended, the result is written alone. It then stays open and the sweeper counts it.
     """
-    whole = counted(after)
+    after, delivery = _with_delivery(after, before)
+    write = Write(
+        counted(after),
+        before,
+        usage.changes(after),
+        person=person,
+        take=take,
+        release=release,
+        delivery=delivery,
+    )
     try:
-        repository.write(
-            Write(whole, before, usage.changes(after), person=person, take=take, release=release)
-        )
+        repository.write(write)
     except ContendedError:
-        repository.write(Write(after, before, person=person, take=take, release=release))
+        repository.write(replace(write, after=after, usage=()))
         return after
-    return whole
+    return write.after
+
+
+def _with_delivery(
+    after: Verification, before: Verification | None
+) -> tuple[Verification, Delivery | None]:
+    """The next delivery, where something changed that its receiver is to know."""
+    url = after.callback_url
+    known = None if before is None else (before.status, before.billed)
+    if url is None or event_type(after) is None or known == (after.status, after.billed):
+        return after, None
+    number = after.told + 1
+    delivery = new_delivery(after, url=url, number=number, now=last_change(after))
+    return replace(after, told=number), delivery
 
 
 def count(repository: Repository, verification: Verification) -> Verification:
@@ -37,3 +68,11 @@ def count(repository: Repository, verification: Verification) -> Verification:
     return store(
         repository, replace(verification, revision=verification.revision + 1), verification
     )
+
+
+def queue_latest(verification: Verification, queue: Queue) -> None:
+    """Have the end that was just written told at once; the schedule does, should this get lost."""
+    if verification.callback_url is not None and verification.told:
+        latest = delivery_id(verification.id, verification.callback_url, verification.told)
+        with suppress(UnavailableError):
+            queue.send(Deliver(latest))

@@ -1,31 +1,43 @@
-"""The sweeper: what nobody came back for is given its end, and what was not counted is counted."""
+"""The sweeper: what nobody came back for is given its end, counted, or queued again."""
 
 from dataclasses import dataclass
 
+from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.expiry import settle_lease
-from chalicelib.services.ports import Clock, ConflictError, Repository
+from chalicelib.services.intake import queue_again
+from chalicelib.services.ports import ConflictError
 from chalicelib.services.store import count
+from chalicelib.services.verify import Tools
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Swept:
-    """How many claims were found dead, and how many results were counted late."""
+    """How many claims were found dead, results counted late, and questions queued again."""
 
-    expired: int
-    counted: int
+    expired: int = 0
+    counted: int = 0
+    queued: int = 0
 
 
-def sweep(*, repository: Repository, clock: Clock, limit: int = 500) -> Swept:
+def sweep(*, tools: Tools, limit: int = 500) -> Swept:
     """One round over what is due; raises UnavailableError."""
-    expired = late = 0
-    for verification in repository.open_until(clock.now(), limit):
-        if verification.lease_expired(clock.now()):
-            settle_lease(verification, repository=repository, clock=clock)
-            expired += 1
-        elif verification.uncounted:
-            try:
-                count(repository, verification)
-            except ConflictError:
-                continue  # somebody else moved it; the next round sees how it stands
-            late += 1
-    return Swept(expired, late)
+    swept = Swept()
+    for verification in tools.repository.open_until(tools.clock.now(), limit):
+        try:
+            _settle(verification, swept, tools)
+        except ConflictError:
+            continue  # somebody else moved it; the next round sees how it stands
+    return swept
+
+
+def _settle(verification: Verification, swept: Swept, tools: Tools) -> None:
+    now = tools.clock.now()
+    if verification.lease_expired(now):
+        settle_lease(verification, repository=tools.repository, clock=tools.clock)
+        swept.expired += 1
+    elif verification.status is Status.PENDING:
+        queue_again(verification, tools=tools, now=now)
+        swept.queued += 1
+    elif verification.uncounted:
+        count(tools.repository, verification)
+        swept.counted += 1

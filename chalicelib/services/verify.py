@@ -8,6 +8,7 @@ not stored and does not bind the Idempotency-Key. The claim is a conditional wri
 
 import secrets as randomness
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from chalicelib.domain.errors import (
     VerificationEndedError,
     VerificationInProgressError,
 )
+from chalicelib.domain.messages import Repair
 from chalicelib.domain.secret import Client, Secret, id_from
 from chalicelib.domain.verification import (
     CHINA,
@@ -37,20 +39,24 @@ from chalicelib.services import person as persons
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.expiry import settle_lease
 from chalicelib.services.ports import (
+    Callbacks,
     Clock,
     ConflictError,
     ContendedError,
     Hold,
     HoldConflictError,
+    Outbox,
     PortError,
     Provider,
+    Queue,
     Repository,
     Sealer,
     Secrets,
+    Submissions,
     UnavailableError,
     Write,
 )
-from chalicelib.services.store import store
+from chalicelib.services.store import queue_latest, store
 
 CLAIM_MAX_AGE = timedelta(seconds=3)
 """A process that was paused longer after its claim must not send: someone may have resolved it."""
@@ -91,6 +97,10 @@ class Tools:
     provider: Provider
     secrets: Secrets
     sealer: Sealer
+    queue: Queue
+    outbox: Outbox
+    submissions: Submissions
+    callbacks: Callbacks
     breaker: CachedBreaker
     clock: Clock
     new_token: Callable[[], str] = lambda: randomness.token_hex(16)
@@ -105,7 +115,7 @@ def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy
     while somebody else asks the same, ServiceUnavailableError when the table, key or secret is
     out of reach before anything was sent.
     """
-    run = _Run(request, client, tools, policy, started=tools.clock.monotonic())
+    run = Run(request, client.name, tools, policy, started=tools.clock.monotonic())
     try:
         return run.answer()
     except UnavailableError as exc:
@@ -115,55 +125,97 @@ def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy
         ) from exc
 
 
+def refuse_if_other(found: Verification, draft: Verification) -> None:
+    """A key leads to one question only; raises ErasedError, IdempotencyKeyReusedError."""
+    if found.erased:
+        raise ErasedError(
+            "The person of this verification was erased; use a new Idempotency-Key to ask again.",
+            verification_id=found.id,
+        )
+    if found.fingerprint != draft.fingerprint:
+        raise IdempotencyKeyReusedError(
+            "This Idempotency-Key came before with another payload; use a new key for a new "
+            "question.",
+            verification_id=found.id,
+        )
+
+
 @dataclass(slots=True)
-class _Run:
-    """One call of ``verify``, step by step."""
+class Run:
+    """One question on its way, step by step; ``owner`` is the client or source that asks."""
 
     request: VerificationRequest
-    client: Client
+    owner: str
     tools: Tools
     policy: Policy
     started: float
 
     def answer(self) -> Result:
+        """Ask for a caller who waits; ``verify`` says what it raises."""
         secret = self.tools.secrets.current()
-        draft = self._draft(secret)
+        draft = self.draft(secret)
         while True:
             standing = self._standing(draft)
-            if standing is not None and standing.status is Status.COMPLETED:
+            if standing is not None and standing.status in {Status.COMPLETED, Status.PENDING}:
                 return self._replayed(standing)
-            person, warnings = self._checked()
-            asked = self._about(standing or draft, person, warnings, secret)
-            try:
-                hold = self._hold(asked)
-                source = self._reusable(hold)
-                if source is not None:
-                    return self._reused(asked, standing, source)
-                claimed = self._claimed(asked, standing, hold, secret)
-            except (ConflictError, HoldConflictError, ContendedError):
-                # Somebody moved first: look again at what stands there now.
-                self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
-                # Their outcome may serve us without a call, so any time left is worth a look.
-                self._refuse_if_late(needed=0.0)
-            else:
-                return self._asked(claimed, person, secret)
+            result = self._settled(standing or draft, standing, secret)
+            if result is not None:
+                return result
 
-    def _draft(self, secret: Secret) -> Verification:
+    def resume(self, pending: Verification) -> Result | None:
+        """Ask what was accepted before; None when somebody else has it by now."""
+        secret = self.tools.secrets.current()
+        while True:
+            result = self._settled(pending, pending, secret)
+            if result is not None:
+                return result
+            found = self.tools.repository.get(pending.id)
+            if found is None or found.status is not Status.PENDING:
+                return None
+            pending = found
+
+    def _settled(
+        self, base: Verification, standing: Verification | None, secret: Secret
+    ) -> Result | None:
+        """Reuse an outcome or pay for one; None when somebody moved first."""
+        person, warnings = self.checked()
+        asked = self.about(base, person, warnings, secret)
+        try:
+            hold = self._hold(asked)
+            source = self._reusable(hold)
+            if source is not None:
+                return self._reused(asked, standing, source)
+            claimed = self._claimed(asked, standing, hold, secret)
+        except (ConflictError, HoldConflictError, ContendedError):
+            # Look again at what stands there now.
+            self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
+            # Their outcome may serve us without a call, so any time left is worth a look.
+            self._refuse_if_late(needed=0.0)
+            return None
+        return self._asked(claimed, person, secret)
+
+    def draft(self, secret: Secret) -> Verification:
+        """What would be written first, nothing about the person in it yet."""
         request, key = self.request, self.request.idempotency_key
         return Verification(
             id=id_from(randomness.token_bytes(17))
             if key is None
-            else secret.verification_id(self.client.name, key),
-            client=self.client.name,
+            else secret.verification_id(self.owner, key),
+            client=self.owner,
             created_at=self.tools.clock.now(),
             status=Status.IN_PROGRESS,
             revision=0,
             fingerprint=None
             if key is None
             else secret.fingerprint(
-                request.name, request.id_number, request.reference, request.max_age_seconds
+                request.name,
+                request.id_number,
+                request.reference,
+                request.max_age_seconds,
+                request.callback_url,
             ),
             reference=request.reference,
+            callback_url=request.callback_url,
         )
 
     def _standing(self, draft: Verification) -> Verification | None:
@@ -173,19 +225,10 @@ class _Run:
         found = self._when_ended(self.tools.repository.get(draft.id))
         if found is None:
             return None
-        if found.erased:
-            raise ErasedError(
-                "The person of this verification was erased; use a new Idempotency-Key to ask "
-                "again.",
-                verification_id=found.id,
-            )
-        if found.fingerprint != draft.fingerprint:
-            raise IdempotencyKeyReusedError(
-                "This Idempotency-Key came before with another payload; use a new key for a new "
-                "question.",
-                verification_id=found.id,
-            )
-        if found.status is Status.COMPLETED or (found.status is Status.FAILED and found.retryable):
+        refuse_if_other(found, draft)
+        if found.status in {Status.COMPLETED, Status.PENDING} or (
+            found.status is Status.FAILED and found.retryable
+        ):
             return found
         raise VerificationEndedError(found)
 
@@ -211,7 +254,7 @@ class _Run:
     def _replayed(self, found: Verification) -> Result:
         return Result(found, persons.kept(found, self.tools.repository, self.tools.sealer))
 
-    def _checked(self) -> tuple[Person, tuple[str, ...]]:
+    def checked(self) -> tuple[Person, tuple[str, ...]]:
         """The pre-check, which saves paid calls: number first, for it says what a name may be."""
         today = self.tools.clock.now().astimezone(CHINA).date()
         number = resident_id.validate(
@@ -225,15 +268,16 @@ class _Run:
         warnings = (*resident_id.warnings(number, today=today), *person_name.warnings(name))
         return Person(name, number), warnings
 
-    def _about(
+    def about(
         self, base: Verification, person: Person, warnings: tuple[str, ...], secret: Secret
     ) -> Verification:
+        """The verification with what may be kept of the person."""
         return replace(
             base,
             name_masked=person_name.mask(person.name),
             id_number_masked=resident_id.mask(person.id_number),
             warnings=warnings,
-            subject=secret.subject(self.client.name, person.name, person.id_number)
+            subject=secret.subject(self.owner, person.name, person.id_number)
             if self.request.max_age_seconds
             else None,
         )
@@ -264,8 +308,9 @@ class _Run:
         self, asked: Verification, standing: Verification | None, source: Verification
     ) -> Result:
         reused = rules.reuse(asked, source, self.tools.clock.now())
-        self.tools.repository.write(Write(reused, standing))
-        return self._replayed(reused)
+        stored = store(self.tools.repository, reused, standing)
+        queue_latest(stored, self.tools.queue)
+        return self._replayed(stored)
 
     def _claimed(
         self,
@@ -353,16 +398,25 @@ class _Run:
             ended = rules.record(before, token, answer, row, now)
             ended = replace(ended, warnings=(*ended.warnings, *extra))
             try:
-                return store(
+                stored = store(
                     self.tools.repository, ended, before, person=None if before.erased else sealed
                 )
             except ConflictError as conflict:
                 before = conflict.current
             except PortError:
                 if self.tools.clock.monotonic() >= give_up:
+                    self._leave_for_repair(claimed.id, token, answer)
                     break
                 self.tools.clock.sleep(0.1 + 0.2 * self.tools.jitter())
+            else:
+                queue_latest(stored, self.tools.queue)
+                return stored
         return replace(ended, warnings=(*ended.warnings, "not_recorded"))
+
+    def _leave_for_repair(self, verification_id: str, token: str, answer: Answer) -> None:
+        """The table does not take the answer: the worker will write it, or the lease ends it."""
+        with suppress(UnavailableError):
+            self.tools.queue.send(Repair(verification_id, token, answer))
 
     def _sealed(
         self, claimed: Verification, answer: Answer

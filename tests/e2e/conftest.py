@@ -1,20 +1,35 @@
 """The whole system, started as its users start it, in a process of its own."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
 import pytest
 import requests
 
+from chalicelib import bootstrap
+from chalicelib.bootstrap import Container, SystemClock
+from chalicelib.config import Settings
 from chalicelib.domain import resident_id
+from chalicelib.domain.verification import Verification, VerificationRequest
+from chalicelib.services import verify as verifying
+from chalicelib.services.ports import UnavailableError, Write
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 KEY = "local-dev-key"
@@ -25,6 +40,27 @@ def unused_number(serial: int) -> str:
     day, order = divmod(serial, 500)
     first17 = f"11010118510{1 + day // 28}{1 + day % 28:02d}{order:03d}"
     return first17 + resident_id.check_character(first17)
+
+
+def until(look: Callable[[], T | None], seconds: float = 20) -> T:
+    """What ``look`` sees as soon as it sees something."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+class Ahead(SystemClock):
+    """A clock that is fast, so that what is due later is due now."""
+
+    def __init__(self, seconds: float) -> None:
+        self.ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
 
 @dataclass
@@ -57,6 +93,40 @@ class Running:
             {"name": name, "id_number": id_number, **members},
             **headers,
         )
+
+    def accept(self, name: str, id_number: str, key: str | None = None, **members: object) -> Any:
+        """POST /v1/verifications, not waiting for the answer."""
+        headers = {"Prefer": "respond-async"} | ({} if key is None else {"Idempotency_Key": key})
+        body = {"name": name, "id_number": id_number, **members}
+        return self.call("POST", "/v1/verifications", body, **headers)
+
+    def seen(self, verification_id: str) -> Any:
+        """GET /v1/verifications/{id}."""
+        answer = self.call("GET", f"/v1/verifications/{verification_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ended(self, verification_id: str) -> Any:
+        """The verification once it is neither pending nor in progress."""
+
+        def look() -> Any:
+            found = self.seen(verification_id)
+            return None if found["status"] in {"pending", "in_progress"} else found
+
+        return until(look)
+
+    @contextmanager
+    def sqs(self) -> "Iterator[SQSClient]":
+        """A client of the stack's queues."""
+        client = boto3.client(
+            "sqs",
+            endpoint_url=self.env["AWS_ENDPOINT_URL"],
+            region_name=self.env["AWS_REGION"],
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
+        with closing(client):
+            yield client
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
         """One call to the mock's /__admin."""
@@ -122,6 +192,65 @@ def stack(_stack: Running) -> Running:
     _stack.admin("POST", "reset", {})
     _stack.close_breaker()
     return _stack
+
+
+@contextmanager
+def container_of(running: Running, patch: pytest.MonkeyPatch) -> Iterator[Container]:
+    """The service's own parts here, over the stack's AWS and mock; ``app``'s handlers use them."""
+    for name, value in running.env.items():
+        patch.setenv(name, value)
+    container = bootstrap.build(Settings.from_env())
+    bootstrap.override(container)
+    yield container
+    bootstrap.override(None)
+    tools: Any = container.tools
+    for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
+        part._client.close()
+
+
+def answered_in_vain(
+    container: Container, patch: pytest.MonkeyPatch, name: str, id_number: str, key: str
+) -> Verification:
+    """Asked here, by the first client, while the table refuses to write down how a call ended."""
+    tools, real = container.tools, container.tools.repository.write
+
+    def write(write: Write) -> None:
+        if write.usage:
+            raise UnavailableError("table: ProvisionedThroughputExceededException")
+        real(write)
+
+    client = tools.secrets.current().clients[0]
+    request = VerificationRequest(name, id_number, idempotency_key=key)
+    with patch.context() as broken:
+        broken.setattr(tools.repository, "write", write)
+        broken.setattr(verifying, "_END_SECONDS", 0)
+        told = verifying.verify(request, client=client, tools=tools, policy=container.policy)
+    return told.verification
+
+
+def dead_letters_of(sqs: "SQSClient", url: str) -> str:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    arn: str = json.loads(found["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+    return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
+def peek(sqs: "SQSClient", url: str) -> list[str]:
+    """The texts of all messages that can be received, which stay where they are."""
+    found = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        found += messages
+    for message in found:
+        handle = message["ReceiptHandle"]
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    return [message["Body"] for message in found]
+
+
+@pytest.fixture
+def container(stack: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
+    with container_of(stack, monkeypatch) as built:
+        yield built
 
 
 @pytest.fixture

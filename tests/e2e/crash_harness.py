@@ -4,6 +4,9 @@
 imported, kills them at random moments, and lets them kill themselves at the worst ones: between
 claim and call, between call and end, and right after the end. What a worker had not finished, its
 successor asks again under the same key. Prints one JSON object with what happened.
+
+With ``--queue`` the first worker only accepts, and may die between the write and the message; the
+others are the queue's, and may die around every message. They end once nothing is open any more.
 """
 
 import argparse
@@ -13,24 +16,37 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+import app
 from chalicelib import bootstrap
+from chalicelib.bootstrap import Container
 from chalicelib.config import Settings
 from chalicelib.domain.errors import ServiceError, VerificationEndedError
 from chalicelib.domain.secret import Client
-from chalicelib.domain.verification import Answer, Person, VerificationRequest
+from chalicelib.domain.verification import Answer, Person, Status, VerificationRequest
+from chalicelib.services import intake
 from chalicelib.services.ports import PortError, Provider, Repository, Write
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Tools, verify
+from local_stack.pump import Pump
 from tests.e2e.conftest import unused_number
 from tests.examples import NAME
 
 LEASE = 1.0
+HIDDEN_SECONDS = 2
+"""The queue's visibility timeout."""
+
+RESEND = timedelta(seconds=2)
 POLICY = Policy(deadline=3.4, duplicate_wait=0.2, lease=timedelta(seconds=LEASE))
 CLIENT = Client("crash", (), frozenset({"verify"}))
+ALL_ACCEPTED = "all-accepted"
 
 
 @dataclass
@@ -62,12 +78,12 @@ class MortalProvider:
 
 
 def mortal(repository: Repository, fate: Fate) -> Repository:
-    """The same, but a worker may die right after the write of an end."""
+    """The same, but a worker may die right after the write of an end or of what is queued."""
     inner = repository.write
 
     def write(write: Write) -> None:
         inner(write)
-        if write.usage:
+        if write.usage or write.after.status is Status.PENDING:
             fate.may_die()
 
     repository.write = write  # type: ignore[method-assign]
@@ -97,46 +113,99 @@ def work(tools: Tools, serials: list[int], progress: Path) -> None:
             done.flush()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--keys", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--deaths", type=float, default=0.03)
-    parser.add_argument("--late", type=float, default=0.02)
-    parser.add_argument("--seconds", type=float, default=120)
-    options = parser.parse_args()
-    fate = Fate(options.deaths, options.late)
-    # Built before the forks, while no connection is open yet.
-    tools = bootstrap.build(Settings.from_env()).tools
-    tools = replace(
-        tools,
-        provider=MortalProvider(tools.provider, fate),
-        repository=mortal(tools.repository, fate),
-    )
+def take_in(tools: Tools, serials: list[int], progress: Path) -> None:
+    """Post every key until it is accepted."""
+    with progress.open("a") as done:
+        for serial in serials:
+            request = VerificationRequest(
+                NAME, unused_number(serial), idempotency_key=f"crash-{serial}"
+            )
+            while True:
+                try:
+                    intake.accept(request, client=CLIENT, tools=tools, policy=POLICY)
+                except VerificationEndedError:
+                    pass  # it was accepted before, and is unknown by now
+                except (ServiceError, PortError):
+                    time.sleep(0.01)
+                    continue
+                break
+            done.write(f"{serial}\n")
+            done.flush()
+    (progress.parent / ALL_ACCEPTED).touch()
+
+
+def work_off(container: Container, fate: Fate, is_over: Callable[[], bool]) -> None:
+    """Receive until there is nothing left to do."""
+    bootstrap.override(container)
+
+    def worker(event: Mapping[str, object], context: object) -> Any:
+        fate.may_die()
+        answer = app.worker(event, context)
+        fate.may_die()
+        return answer
+
+    queue: Any = container.tools.queue
+    pump = Pump(queue._client, queue._url, worker)
+    while True:
+        try:
+            if pump.once():
+                continue
+            if is_over():
+                return
+        except (PortError, BotoCoreError, ClientError):
+            pass
+        time.sleep(0.05)
+
+
+def nothing_open(tools: Tools, folder: Path) -> bool:
+    """Whether everything is accepted and has its end."""
+    far = tools.clock.now() + timedelta(days=1)
+    return (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 1)
+
+
+def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
+    """One worker's life, if it is not cut short."""
+    progress = options.folder / f"worker-{worker}"
+    done = {int(line) for line in progress.read_text().split()} if progress.exists() else set()
+    missing = [serial for serial in range(options.keys) if serial not in done]
+    if options.queue and worker:
+        work_off(Container(tools, POLICY), fate, lambda: nothing_open(tools, options.folder))
+    elif options.queue:
+        take_in(tools, missing, progress)
+    else:
+        # Every key is asked by two workers, in orders of their own.
+        serials = [serial for serial in missing if (serial - worker) % options.workers < 2]
+        random.Random(f"{options.seed}-{worker}").shuffle(serials)
+        work(tools, serials, progress)
+
+
+def disturb(
+    live: Callable[[int], None],
+    beside: Callable[[], object],
+    *,
+    workers: int,
+    seed: int,
+    seconds: float,
+) -> dict[str, int]:
+    """Fork the workers and kill them at random, until each of them came to its life's end.
+
+    ``beside`` runs now and then, in a process of its own. Tells how many died and were forked.
+    """
     started, deaths, forks = time.monotonic(), 0, 0
     running: dict[int, int] = {}
     finished: set[int] = set()
-    chance = random.Random(options.seed)
-    while len(finished) < options.workers:
-        if time.monotonic() - started > options.seconds:
+    chance = random.Random(seed)
+    while len(finished) < workers:
+        if time.monotonic() - started > seconds:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
             sys.exit("the workers did not finish in time")
-        for worker in set(range(options.workers)) - finished - set(running.values()):
-            progress = options.folder / f"worker-{worker}"
-            done = {int(line) for line in progress.read_text().split()} if progress.exists() else ()
-            # Every key is asked by two workers, in orders of their own.
-            serials = [
-                serial
-                for serial in range(options.keys)
-                if (serial - worker) % options.workers < 2 and serial not in set(done)
-            ]
-            random.Random(f"{options.seed}-{worker}").shuffle(serials)
+        for worker in set(range(workers)) - finished - set(running.values()):
             forks += 1
             pid = os.fork()
             if pid == 0:
-                random.seed(f"{options.seed}-{worker}-{forks}")
-                work(tools, serials, progress)
+                random.seed(f"{seed}-{worker}-{forks}")
+                live(worker)
                 os._exit(0)
             running[pid] = worker
         pid, status = os.waitpid(-1, os.WNOHANG)
@@ -153,12 +222,42 @@ def main() -> None:
         if running and chance.random() < 0.02:
             os.kill(chance.choice(list(running)), signal.SIGKILL)
         if chance.random() < 0.05:
-            sweeper = os.fork()
-            if sweeper == 0:
-                sweep(repository=tools.repository, clock=tools.clock)
+            other = os.fork()
+            if other == 0:
+                beside()
                 os._exit(0)
-            os.waitpid(sweeper, 0)
-    print(json.dumps({"deaths": deaths, "forks": forks}))
+            os.waitpid(other, 0)
+    return {"deaths": deaths, "forks": forks}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--keys", type=int, required=True)
+    parser.add_argument("--queue", action="store_true")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--deaths", type=float, default=0.03)
+    parser.add_argument("--late", type=float, default=0.02)
+    parser.add_argument("--seconds", type=float, default=120)
+    options = parser.parse_args()
+    fate = Fate(options.deaths, options.late)
+    intake.RESEND_AFTER = RESEND
+    # Built before the forks, while no connection is open yet.
+    tools = bootstrap.build(Settings.from_env()).tools
+    tools = replace(
+        tools,
+        provider=MortalProvider(tools.provider, fate),
+        repository=mortal(tools.repository, fate),
+    )
+    disturbed = disturb(
+        lambda worker: live(worker, options, tools, fate),
+        lambda: sweep(tools=tools),
+        workers=options.workers,
+        seed=options.seed,
+        seconds=options.seconds,
+    )
+    print(json.dumps(disturbed))
 
 
 if __name__ == "__main__":

@@ -2,29 +2,90 @@
 
 import base64
 import json
+import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import boto3
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, Running, start_stack, stop_stack, unused_number
+import app
+from local_stack.pump import Pump
+from tests.e2e.callback_server import GOOD, CallbackServer
+from tests.e2e.conftest import (
+    KEY,
+    Running,
+    answered_in_vain,
+    container_of,
+    dead_letters_of,
+    peek,
+    start_stack,
+    stop_stack,
+    unused_number,
+)
+from tests.e2e.forms import (
+    VENDORS,
+    callback_secret,
+    entry_of,
+    fresh_entry,
+    post,
+    secret_with_forms,
+    source_id,
+    written,
+)
+from tests.hook_payloads import TOKEN, Hook, build, json_hook, secrets_of
+from tools import redrive
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 NAME = "金丝雀"
 NUMBERS = [unused_number(serial) for serial in range(900, 1000)]
+HOPELESS = [
+    number[:-1] + ("1" if number[-1] == "0" else "0")
+    for number in (unused_number(serial) for serial in range(1000, 1020))
+]
+AMISS = {"name": "nom", "id_number": "number"}
+SWAPPED = {"name": "number", "id_number": "name"}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A stack of its own, whose whole output is in one file; what is queued stays there."""
+
+    running: Running
+    log: Path
+    owner: CallbackServer
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[tuple[Running, Path]]:
-    """A stack of its own, whose whole output is in one file, at its most talkative."""
-    running = start_stack(tmp_path, DEADLINE_SECONDS="4", LEASE_SECONDS="30", LOG_LEVEL="DEBUG")
-    yield running, tmp_path / "stack.log"
-    if running.process.poll() is None:
-        stop_stack(running)
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with CallbackServer() as owner:
+        more = {
+            f"typeform_{name}": entry_of("typeform", name, owner.url, **changes)
+            for name, changes in (
+                ("shadow", {"mode": "shadow"}),
+                ("amiss", {"fields": AMISS}),
+                ("swapped", {"fields": SWAPPED}),
+            )
+        }
+        running = start_stack(
+            tmp_path,
+            "--no-worker",
+            "--secret",
+            written(secret_with_forms(owner.url, **more), tmp_path),
+            DEADLINE_SECONDS="4",
+            LEASE_SECONDS="30",
+        )
+        yield Watched(running, tmp_path / "stack.log", owner)
+        if running.process.poll() is None:
+            stop_stack(running)
 
 
 def spellings(text: str) -> set[bytes]:
@@ -39,8 +100,14 @@ def spellings(text: str) -> set[bytes]:
     }
 
 
-def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
-    running, log = watched
+def test_no_person_rests_or_leaks(
+    watched: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    running = watched.running
+    caplog.set_level(logging.DEBUG, "eryaosu")
     texts: list[tuple[str, bytes]] = []
     keys = [f"canary-key-{uuid.uuid4().hex}" for _ in NUMBERS]
 
@@ -111,6 +178,11 @@ def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
             timeout=10,
         )
         texts.append(("drop-in", str(answer.headers).encode()))
+    # Nobody waits: sealed in the table while it is pending, ids only in the queue.
+    texts += unwaited(running, monkeypatch, keep, numbers)
+    texts += from_forms(watched, monkeypatch, keep)
+    assert "unexpected JSONDecodeError at" in caplog.text
+    texts += [("log", caplog.text.encode()), ("output", "".join(capsys.readouterr()).encode())]
     keep("list", running.call("GET", "/v1/verifications"))
     keep("usage", running.call("GET", "/v1/usage"))
     keep("journal", requests.get(f"{running.mock}/__admin/requests", timeout=10))
@@ -120,11 +192,144 @@ def test_no_person_rests_or_leaks(watched: tuple[Running, Path]) -> None:
     texts += [("table", item) for item in table]
     assert running.call("DELETE", f"/v1/verifications/{found['id']}").status_code == 204
     stop_stack(running)
-    texts.append(("log", log.read_bytes()))
+    texts.append(("log", watched.log.read_bytes()))
     secret = {running.env["APPCODE"], *keys}
-    marks = set().union(*(spellings(text) for text in (NAME, "雀丝金", *NUMBERS, *secret)))
+    for vendor in VENDORS:
+        signs = callback_secret(source_id(vendor)).removeprefix("whsec_")
+        secret |= {signs, *secrets_of(vendor)}
+    people = (NAME, "雀丝金", *NUMBERS, *HOPELESS)
+    marks = set().union(*(spellings(text) for text in (*people, *secret)))
     leaks = {(what, mark) for what, text in texts for mark in marks if mark in text}
     assert not leaks
+
+
+def unwaited(
+    running: Running,
+    patch: pytest.MonkeyPatch,
+    keep: Callable[[str, Any], Any],
+    numbers: Iterator[tuple[str, str]],
+) -> Iterator[tuple[str, bytes]]:
+    """What nobody waits for, looked at while it waits, and worked off in this process."""
+    asked = [next(numbers) for _ in range(4)]
+    running.admin("POST", "people", [{"name": NAME, "id_number": asked[0][0]}])
+    kinds = {1: "reset", 2: "resp_code:0010"}
+    ids = []
+    for n, (number, key) in enumerate(asked):
+        if n in kinds:
+            fault = {"kind": kinds[n], "times": 1, "match": {"id_number": number}}
+            running.admin("POST", "faults", fault)
+        for _ in range(2):
+            accepted = keep("accept", running.accept(NAME, number, key, max_age_seconds=60))
+            assert accepted.json()["status"] == "pending"
+        keep("other payload", running.accept("雀丝金", number, key))
+        ids.append(accepted.json()["id"])
+    yield from (("pending", item) for item in _whole_table(running))
+    with container_of(running, patch) as container, running.sqs() as sqs:
+        ids.append(answered_in_vain(container, patch, NAME, *next(numbers)).id)
+        messages = peek(sqs, running.env["QUEUE_URL"])
+        assert sum('"ask"' in text for text in messages) == len(asked)
+        assert sum('"repair"' in text for text in messages) == 1
+        yield from (("queue", text.encode()) for text in messages)
+        # Whoever may write to the queue may write anything.
+        strange = [NAME + asked[0][0], json.dumps({"ask": {NAME: asked[0][0]}})]
+        _work_off(running, sqs, strange)
+        assert sorted(peek(sqs, dead_letters_of(sqs, running.env["QUEUE_URL"]))) == sorted(strange)
+        assert not peek(sqs, running.env["QUEUE_URL"])
+        assert redrive.main(["--dry-run"]) == 0
+    found = [keep("get", running.call("GET", f"/v1/verifications/{one}")).json() for one in ids]
+    statuses = [one["status"] for one in found]
+    assert statuses == ["completed", "unknown", "pending", "pending", "completed"]
+    assert found[2]["problem"]["code"] == "upstream_maintenance"
+
+
+def from_forms(
+    watched: Watched, patch: pytest.MonkeyPatch, keep: Callable[[str, Any], Any]
+) -> Iterator[tuple[str, bytes]]:
+    """Entries of every vendor, taken, rejected and looked at; results told and not taken."""
+    running, owner = watched.running, watched.owner
+    numbers, hopeless = iter(NUMBERS[60:]), iter(HOPELESS)
+
+    def send(vendor: str, source: str = "", **changes: Any) -> Any:
+        entry = {"name": NAME, "now": datetime.now(UTC), "dedupe": fresh_entry()} | changes
+        hook = build(vendor, **entry)
+        return keep(vendor, post(running.api, hook, source or source_id(vendor)))
+
+    for vendor in VENDORS:
+        number = next(numbers)
+        entry = fresh_entry()
+        for _ in range(2):
+            assert send(vendor, number=number, dedupe=entry).status_code in {200, 202}
+        send(vendor, number=next(hopeless))
+    # What an owner may have overlooked, and what a respondent may write.
+    number = next(numbers)
+    said = [
+        send("typeform", "typeform-shadow", number=number),
+        send("typeform", "typeform-amiss", number=number),
+        send("typeform", "typeform-swapped", number=number),
+        send("tally", number=int(next(hopeless))),
+        send("tally", name=f"{NAME}1", number=number),
+        send("tally", name=number, number=NAME),
+        send("tally", name=[NAME], number={NAME: number}),
+        send("tally", number=f"{number} {NAME}"),
+    ]
+    statuses = [answer.json()["status"] for answer in said]
+    assert statuses == ["ignored"] + ["rejected"] * 7
+    for telling in (number, f"{NAME}-{number}"):
+        send("tally", number=number, reference=telling)
+        send("tally", number=number, dedupe=telling)
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    for body in (f'{{"name":"{NAME}"', f'"{NAME}{number}"', f'{{"name":"{NAME}","x":"{number}"}}'):
+        hook = json_hook(body.encode(), **headers)
+        answer = keep("broken", post(running.api, hook, source_id("bearer")))
+        assert answer.json()["status"] == "rejected"
+    keep("nobody", post(running.api, Hook(number.encode(), token=number), NAME))
+    question = {"name": NAME, "id_number": number, "callback_url": f"{owner.url}/?of={number}"}
+    keep("callback", running.call("POST", "/v1/verifications", question))
+    question["callback_url"] = f"{owner.url}/{quote(NAME)}"
+    keep("callback", running.call("POST", "/v1/verifications", question))
+    keep("told", running.verify(NAME, number, callback_url=f"{owner.url}/order-9"))
+
+    yield from (("pending entries", item) for item in _whole_table(running))
+    running.close_breaker()
+    owner.status = 500
+    with container_of(running, patch), running.sqs() as sqs:
+        messages = peek(sqs, running.env["QUEUE_URL"])
+        assert sum('"ask"' in text for text in messages) >= len(VENDORS)
+        yield from (("queue", text.encode()) for text in messages)
+        _work_off(running, sqs, [])
+        owner.status = GOOD
+        for item in keep("deliveries", running.call("GET", "/v1/deliveries?limit=100")).json()[
+            "items"
+        ]:
+            path = f"/v1/deliveries/{item['id']}/replay"
+            assert keep("replay", running.call("POST", path)).json()["status"] == "pending"
+        yield from (("queue", text.encode()) for text in peek(sqs, running.env["QUEUE_URL"]))
+        _work_off(running, sqs, [])
+        yield from (
+            ("dead letters", text.encode())
+            for text in peek(sqs, dead_letters_of(sqs, running.env["QUEUE_URL"]))
+            if "deliver" in text
+        )
+    keep("deliveries", running.call("GET", "/v1/deliveries?status=delivered"))
+    kept = keep("submissions", running.call("GET", "/v1/submissions?limit=100")).json()["items"]
+    assert {one["status"] for one in kept} == {"rejected", "shadow"}
+    for one in kept:
+        keep("replay", running.call("POST", f"/v1/submissions/{one['id']}/replay"))
+    assert len(owner.told) > len(VENDORS)
+    assert len(owner.refused) > len(VENDORS)
+    for told in owner.told + owner.refused:
+        yield "told", told.body + repr(told.headers).encode() + told.path.encode()
+
+
+def _work_off(running: Running, sqs: "SQSClient", strange: list[str]) -> None:
+    """Everything in the queue, and what nobody can read five times."""
+    url = running.env["QUEUE_URL"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    for text in strange:
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+    pump = Pump(sqs, url, app.worker)
+    while pump.once():
+        pass
 
 
 def _whole_table(running: Running) -> list[bytes]:

@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 import requests
 
@@ -28,10 +30,11 @@ from local_stack.stack import local_secret
 from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.e2e.conftest import ROOT, unused_number
-from tests.e2e.crash_harness import CLIENT, LEASE
+from tests.e2e.crash_harness import CLIENT, HIDDEN_SECONDS, LEASE
 
 # Locked moto takes three times as long for each; the fewer keep the suite short without dynoxide.
 KEYS = 300 if dynoxide.find() else 120
+QUEUED = 80 if dynoxide.find() else 60
 OPS = Client("ops", (), frozenset({"admin"}))
 
 
@@ -39,7 +42,6 @@ OPS = Client("ops", (), frozenset({"admin"}))
 class Place:
     """Where the workers ask and what they leave behind."""
 
-    env: dict[str, str]
     mock: str
 
     def paid(self, serial: int) -> int:
@@ -52,7 +54,7 @@ class Place:
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """AWS behind one lock and the mock here; the table in dynoxide where it is installed."""
     with ExitStack() as parts:
         aws = parts.enter_context(AwsServer())
@@ -70,29 +72,51 @@ def place() -> Iterator[Place]:
             "SECRET_ID": names.secret_id,
             "TABLE_NAME": names.table,
             "KMS_KEY_ID": names.key_id,
+            "QUEUE_URL": names.queue_url,
         }
-        yield Place(env, mock.url)
+        _hide_shortly(aws.url, names.queue_url)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        yield Place(mock.url)
 
 
-def test_killed_at_random_nothing_is_paid_twice_or_lost(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in place.env.items():
-        monkeypatch.setenv(name, value)
-    harness = [sys.executable, "-m", "tests.e2e.crash_harness", "--folder", str(tmp_path)]
+def _hide_shortly(aws_url: str, queue_url: str) -> None:
+    """What a killed worker had received comes again soon."""
+    sqs = boto3.Session("x", "x", region_name=REGION).client("sqs", endpoint_url=aws_url)
+    attributes: Any = {"VisibilityTimeout": str(HIDDEN_SECONDS)}
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=attributes)
+    sqs.close()
+
+
+def disturbed(folder: Path, *arguments: str) -> None:
+    """Run the harness."""
+    harness = [sys.executable, "-m", "tests.e2e.crash_harness", "--folder", str(folder)]
     done = subprocess.run(
-        [*harness, "--keys", str(KEYS)], cwd=ROOT, capture_output=True, text=True, check=False
+        [*harness, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout)
-    assert report["deaths"] > 5, "the workers were hardly disturbed"
+    assert json.loads(done.stdout)["deaths"] > 5, "the workers were hardly disturbed"
+
+
+def test_killed_at_random_nothing_is_paid_twice_or_lost(place: Place, tmp_path: Path) -> None:
+    disturbed(tmp_path, "--keys", str(KEYS))
+    nothing_is_paid_twice_or_lost(place, KEYS)
+
+
+def test_nor_is_what_the_queue_brings(place: Place, tmp_path: Path) -> None:
+    disturbed(tmp_path, "--keys", str(QUEUED), "--queue", "--deaths", "0.06")
+    nothing_is_paid_twice_or_lost(place, QUEUED)
+
+
+def nothing_is_paid_twice_or_lost(place: Place, keys: int) -> None:
+    """Every key has an end, and once the unknown ones are settled usage is the ledger."""
     tools = bootstrap.build(Settings.from_env()).tools
     time.sleep(LEASE + 0.5)
-    while sweep(repository=tools.repository, clock=tools.clock).expired:
+    while sweep(tools=tools).expired:
         pass
     secret = tools.secrets.current()
     statuses: Counter[Status] = Counter()
-    for serial in range(KEYS):
+    for serial in range(keys):
         found = tools.repository.get(secret.verification_id(CLIENT.name, f"crash-{serial}"))
         paid = place.paid(serial)
         assert paid <= 1, "a question was paid for twice"
@@ -101,11 +125,11 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(
         if paid:
             assert found.status in {Status.COMPLETED, Status.UNKNOWN}, "a paid call is lost"
         if found.status is Status.COMPLETED:
-            assert (paid, found.billed) == (1, Billed.YES)
+            assert (paid, found.billed, found.sealed) == (1, Billed.YES, None)
             continue
         # Every ambiguity is visible, and a human settles it with the console.
         assert (found.status, found.billed) == (Status.UNKNOWN, Billed.UNKNOWN)
-        resolve(
+        closed = resolve(
             found.id,
             billed=Billed.YES if paid else Billed.NO,
             action=Action.CLOSE,
@@ -113,7 +137,8 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(
             repository=tools.repository,
             clock=tools.clock,
         )
-    assert statuses[Status.COMPLETED] > KEYS / 2
+        assert closed.sealed is None
+    assert statuses[Status.COMPLETED] > keys / 2
     assert statuses[Status.UNKNOWN], "no worker died at a moment that matters"
     now = tools.clock.now()
     days = [(now - timedelta(days=back)).astimezone(CHINA).date() for back in (1, 0)]

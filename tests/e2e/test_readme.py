@@ -1,5 +1,7 @@
 """What README and docs claim: their commands run, their tables are the code's."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.codes import PROBLEMS, ROWS
+from chalicelib.domain.messages import Ask, encode
 from chalicelib.entrypoints.errors import STATUSES
-from tests.e2e.conftest import ROOT, Running
+from tests.e2e.conftest import ROOT, Running, dead_letters_of
 
 READMES = ("README.md", "README.zh-CN.md")
+ASYNC = ("docs/async.md", "docs/async.zh-CN.md")
 
 
 def block(text: str, mark: str) -> str:
@@ -64,13 +68,60 @@ def test_the_readmes_curl_verifies_once(stack: Running, name: str) -> None:
     assert '"status": "completed"' in body
 
 
-def test_the_readmes_are_equal_but_for_the_language() -> None:
-    texts = [(ROOT / name).read_text("utf-8") for name in READMES]
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("name", ASYNC)
+def test_what_is_asked_asynchronously(stack: Running, name: str) -> None:
+    def run(mark: str) -> str:
+        command = block((ROOT / name).read_text("utf-8"), mark)
+        for shown, here in (
+            ("http://127.0.0.1:8000", stack.api),
+            ("order-2", f"{name}-{stack.api[-5:]}"),
+            ("vrf_…", verification_id),
+        ):
+            command = command.replace(shown, here)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    verification_id = ""
+    accepted = run("accept")
+    assert accepted.startswith("HTTP/1.1 202")
+    found = re.search(r"Location: verifications/(vrf_\w+)", accepted)
+    assert found
+    verification_id = found[1]
+    assert stack.ended(verification_id)["outcome"] == "match"
+    assert json.loads(run("read"))["status"] == "completed"
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_dead_letters_are_sent_again_as_shown(stack: Running, name: str) -> None:
+    with stack.sqs() as sqs:
+        url = dead_letters_of(sqs, stack.env["QUEUE_URL"])
+        sqs.send_message(QueueUrl=url, MessageBody=encode(Ask("vrf_nobodys")))
+    text = (ROOT / name).read_text("utf-8")
+    command = block(text, "redrive").replace("python", sys.executable)
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=ROOT,
+        env=os.environ | stack.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert steady(done.stdout) == steady(block(text, "redriven"))
+
+
+@pytest.mark.parametrize("names", [READMES, ASYNC])
+def test_both_languages_say_the_same(names: tuple[str, str]) -> None:
+    texts = [(ROOT / name).read_text("utf-8") for name in names]
     code = [re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for text in texts]
     # Comments in commands may be translated.
     bare = [[re.sub(r"#.*", "", part).split() for part in parts] for parts in code]
     assert bare[0] == bare[1]
-    links = [set(re.findall(r"\]\(([^)#]+)\)", text)) - set(READMES) for text in texts]
+    links = [
+        set(re.findall(r"\]\(([^)#]+)\)", text)) - {Path(name).name for name in names}
+        for text in texts
+    ]
     assert links[0] == links[1]
     headings = [len(re.findall(r"^#+ ", text, re.MULTILINE)) for text in texts]
     assert headings[0] == headings[1]
@@ -139,7 +190,11 @@ def test_the_resp_codes_are_documented_as_they_stand_in_the_table() -> None:
 
 
 def test_every_flag_of_the_programs_is_documented() -> None:
-    for module, page in (("local_stack", "local-stack.md"), ("mock_server", "mock-server.md")):
+    for module, page in (
+        ("local_stack", "local-stack.md"),
+        ("mock_server", "mock-server.md"),
+        ("tools.redrive", "async.md"),
+    ):
         done = subprocess.run(
             [sys.executable, "-m", module, "--help"],
             cwd=ROOT,

@@ -240,7 +240,7 @@ class TestProblems:
         [
             ("?day=yesterday", "day: must be a day"),
             ("?day=2026-02-30", "day: must be a day"),
-            ("?status=pending", "status: must be one of"),
+            ("?status=waiting", "status: must be one of"),
             ("?limit=0", "limit: must be a whole number from 1 to 100"),
             ("?limit=x", "limit: must be a whole number"),
             ("?cursor=!!", "cursor: must be the next_cursor"),

@@ -1,6 +1,5 @@
 """The table in memory; passes the same contract suite as the DynamoDB adapter."""
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +7,7 @@ from threading import RLock
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.usage import DayUsage
-from chalicelib.domain.verification import CHINA, Status, Verification, utc
+from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.ports import (
     Clock,
     ConflictError,
@@ -18,6 +17,8 @@ from chalicelib.services.ports import (
     UnavailableError,
     Write,
 )
+from tests.fakes.cursor import page
+from tests.fakes.outbox import FakeOutbox
 
 RECORD_TIME = timedelta(days=730)
 PERSON_TIME = timedelta(days=30)
@@ -34,7 +35,8 @@ class FakeRepository:
     every call raises UnavailableError.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, outbox: FakeOutbox | None = None) -> None:
+        self.outbox = outbox or FakeOutbox(clock)
         self.items: dict[str, Verification] = {}
         self.people: dict[str, bytes] = {}
         self.holders: dict[str, str] = {}
@@ -83,19 +85,8 @@ class FakeRepository:
     def of_day(self, day: date, limit: int, cursor: str | None) -> Page:
         with self._lock:
             self._reach()
-            start = None if cursor is None else _uncursored(cursor, day)
-            found = sorted(
-                (
-                    (_sort_key(item), item)
-                    for item in map(self._standing, self.items)
-                    if item is not None and item.created_at.astimezone(CHINA).date() == day
-                ),
-                key=lambda pair: pair[0],
-                reverse=True,
-            )
-            rest = [pair for pair in found if start is None or pair[0] < start]
-            last = rest[limit - 1][0] if len(rest) > limit else None
-            return Page([item for _, item in rest[:limit]], last and _cursored(last))
+            standing = (item for item in map(self._standing, self.items) if item is not None)
+            return Page(*page(standing, day, limit, cursor))
 
     def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
         with self._lock:
@@ -160,6 +151,8 @@ class FakeRepository:
         self.items[after.id] = after
         for change in write.usage:
             self.days.setdefault((change.day, change.client), Counter()).update(change.counters)
+        if write.delivery is not None:
+            self.outbox.items[write.delivery.id] = write.delivery
         if write.person:
             self.people[after.id] = write.person
             self._people_until[after.id] = now + PERSON_TIME
@@ -185,26 +178,8 @@ def _revision(verification: Verification | None) -> int | None:
 
 
 def _due(verification: Verification) -> datetime:
+    if verification.status is Status.PENDING and verification.due_at is not None:
+        return verification.due_at
     if verification.status is Status.IN_PROGRESS and verification.lease_until is not None:
         return verification.lease_until
     return max(attempt.ended_at for attempt in verification.attempts if attempt.ended_at)
-
-
-def _sort_key(verification: Verification) -> str:
-    return f"{utc(verification.created_at)}#{verification.id}"
-
-
-def _cursored(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-
-
-def _uncursored(cursor: str, day: date) -> str:
-    """Raises ValueError for anything but a cursor of that day."""
-    try:
-        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), "-_", validate=True).decode()
-        when, hash_sign, _ = key.partition("#")
-        if hash_sign and datetime.fromisoformat(when).astimezone(CHINA).date() == day:
-            return key
-    except (ValueError, OverflowError) as exc:
-        raise ValueError("the cursor is broken") from exc
-    raise ValueError("the cursor is broken")

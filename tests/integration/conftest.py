@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -15,9 +15,11 @@ from botocore.config import Config
 from local_stack import dynoxide
 from local_stack.aws import AwsServer
 from local_stack.resources import ACCESS_KEY, REGION, Names, create, create_table
+from tests.integration.wire import THREADS, TIMEOUT, Line, Wire
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
 QUICK = Config(
     connect_timeout=0.5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}
@@ -79,6 +81,13 @@ def dynamodb_client(boto: boto3.Session) -> Iterator[Callable[[str], "DynamoDBCl
         yield client
 
 
+@pytest.fixture(scope="session")
+def sqs(boto: boto3.Session, aws_url: str) -> "Iterator[SQSClient]":
+    client = boto.client("sqs", endpoint_url=aws_url, config=QUICK)
+    yield client
+    client.close()
+
+
 @pytest.fixture(params=["moto", "dynoxide"])
 def dynamodb(
     request: pytest.FixtureRequest, dynamodb_client: Callable[[str], "DynamoDBClient"]
@@ -86,6 +95,52 @@ def dynamodb(
     peer = "aws_url" if request.param == "moto" else "dynoxide_url"
     url: str = request.getfixturevalue(peer)
     return Dynamodb(url, create_table(dynamodb_client(url)))
+
+
+@pytest.fixture(scope="session")
+def clients(boto: boto3.Session) -> Iterator[Callable[[str], "DynamoDBClient"]]:
+    """One client for each peer: they are made slowly."""
+    made: dict[str, DynamoDBClient] = {}
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=THREADS)
+
+    def client(url: str) -> "DynamoDBClient":
+        if url not in made:
+            made[url] = boto.client("dynamodb", endpoint_url=url, config=config)
+        return made[url]
+
+    yield client
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture
+def wire(dynamodb: Dynamodb, clients: Callable[[str], "DynamoDBClient"]) -> Wire:
+    return Wire(clients(dynamodb.url))
+
+
+@pytest.fixture
+def line(
+    dynamodb: Dynamodb, boto: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple["DynamoDBClient", Line]]:
+    """A client that repeats calls by itself, as in production."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    client = boto.client("dynamodb", endpoint_url=dynamodb.url, config=config)
+    endpoint: Any = client._endpoint  # type: ignore[attr-defined]
+    session, line = endpoint.http_session, Line([])
+    send = session.send
+
+    def sent(request: Any) -> Any:
+        line.bodies.append(json.loads(request.body))
+        reply = send(request)
+        if line.lose:
+            line.lose -= 1
+            raise TIMEOUT
+        return reply
+
+    monkeypatch.setattr(session, "send", sent)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    yield client, line
+    client.close()
 
 
 @pytest.fixture

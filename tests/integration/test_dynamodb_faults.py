@@ -14,8 +14,11 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
+from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
+from tests.fakes.outbox import FakeOutbox, FakeSubmissions
 from tests.fakes.provider import FakeProvider, answer
+from tests.fakes.queue import FakeQueue
 from tests.fakes.sealer import FakeSealer
 from tests.fakes.secrets import FakeSecrets
 from tests.integration.conftest import Dynamodb
@@ -80,6 +83,10 @@ class World:
             provider=self.provider,
             secrets=FakeSecrets(SECRET),
             sealer=FakeSealer(),
+            queue=FakeQueue(),
+            outbox=FakeOutbox(self.clock),
+            submissions=FakeSubmissions(self.clock),
+            callbacks=FakeCallbacks(),
             breaker=CachedBreaker(self.repository, self.clock),
             clock=self.clock,
         )
@@ -109,7 +116,7 @@ def settle(world: World) -> None:
     world.mend()
     world.clock.advance(120)
     while True:
-        swept = sweep(repository=world.repository, clock=world.clock)
+        swept = sweep(tools=world.tools)
         if not swept.expired and not swept.counted:
             break
 

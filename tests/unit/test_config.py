@@ -10,6 +10,7 @@ GOOD = {
     "SECRET_ID": "secret",
     "TABLE_NAME": "table",
     "KMS_KEY_ID": "key",
+    "QUEUE_URL": "https://sqs.invalid/queue",
 }
 
 
@@ -18,6 +19,7 @@ def test_defaults() -> None:
     assert (one.person_days, one.record_days, one.deadline_seconds) == (30, 730, 20.0)
     assert one.enforce_check_digit
     assert not one.live
+    assert not one.callback_allow_loopback
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -43,6 +45,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("DEADLINE_SECONDS", "nan"),
         ("LEASE_SECONDS", "20"),
         ("DUPLICATE_WAIT_SECONDS", "x"),
+        ("CALLBACK_ALLOW_LOOPBACK", "yes"),
     ],
 )
 def test_a_broken_setting_is_named(name: str, value: str) -> None:
@@ -59,11 +62,13 @@ def test_all_of_them_are_read() -> None:
         "DEADLINE_SECONDS": "10",
         "DUPLICATE_WAIT_SECONDS": "2.5",
         "LEASE_SECONDS": "60",
+        "CALLBACK_ALLOW_LOOPBACK": "1",
     }
     one = Settings.from_env(env)
     assert one.billed_codes == {"0007": Billed.NO, "0010": Billed.YES}
     assert not one.enforce_check_digit
     assert (one.person_days, one.record_days) == (0, 365)
+    assert one.callback_allow_loopback
     assert (one.deadline_seconds, one.duplicate_wait_seconds, one.lease_seconds) == (10, 2.5, 60)
 
 
@@ -78,3 +83,10 @@ def test_all_of_them_are_read() -> None:
 )
 def test_live_is_the_documented_host(url: str, live: bool) -> None:
     assert Settings.from_env(GOOD | {"UPSTREAM_URL": url}).live is live
+
+
+def test_loopback_callbacks_are_refused_when_live() -> None:
+    live = GOOD | {"UPSTREAM_URL": f"https://{LIVE_HOST}/idenAuthentication"}
+    assert not Settings.from_env(live | {"CALLBACK_ALLOW_LOOPBACK": "0"}).callback_allow_loopback
+    with pytest.raises(SettingsError, match=r"^CALLBACK_ALLOW_LOOPBACK: must"):
+        Settings.from_env(live | {"CALLBACK_ALLOW_LOOPBACK": "1"})

@@ -181,7 +181,7 @@ def test_a_broken_setting_is_a_503_and_a_log_line_that_names_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bootstrap.override(None)
-    for name in ("UPSTREAM_URL", "SECRET_ID", "TABLE_NAME", "KMS_KEY_ID"):
+    for name in ("UPSTREAM_URL", "SECRET_ID", "TABLE_NAME", "KMS_KEY_ID", "QUEUE_URL"):
         monkeypatch.delenv(name, raising=False)
     answer = documented(call(event("GET", "/healthz")))
     assert answer["code"] == "service_unavailable"
@@ -192,7 +192,7 @@ def test_an_appcode_is_never_sent_in_the_clear(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bootstrap.override(None)
-    for name in ("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID"):
+    for name in ("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID", "QUEUE_URL"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
     monkeypatch.setenv("UPSTREAM_URL", "http://idenauthen.market.alicloudapi.com/x")
@@ -201,7 +201,7 @@ def test_an_appcode_is_never_sent_in_the_clear(
 
 
 def test_the_schedule_sweeps(served: World) -> None:
-    assert sweep(scheduled(), None) == {"expired": 0, "counted": 0}
+    assert sweep(scheduled(), None) == {"expired": 0, "counted": 0, "queued": 0}
 
 
 def leaves(root: type[ServiceError]) -> Iterator[type[ServiceError]]:

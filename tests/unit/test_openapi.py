@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
@@ -14,19 +16,37 @@ from openapi_spec_validator import validate
 from app import app
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
-from chalicelib.domain import breaker, codes, errors, person_name, resident_id
+from chalicelib.domain import breaker, codes, errors, person_name, resident_id, stored_submission
+from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome
+from chalicelib.domain.delivery import CallbackResult, Delivery, DeliveryStatus, Fault
+from chalicelib.domain.messages import Ask
 from chalicelib.domain.secret import SCOPES
+from chalicelib.domain.secret_fields import SecretError, read_name
+from chalicelib.domain.source import Assurance
+from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
 from chalicelib.domain.usage import DayUsage
-from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
-from chalicelib.entrypoints import compat, documents, openapi, schemas
+from chalicelib.domain.verification import (
+    Action,
+    Answer,
+    DerivedFields,
+    Failure,
+    Status,
+    Verification,
+)
+from chalicelib.entrypoints import compat, documents, openapi, schemas, webhooks
 from chalicelib.entrypoints.errors import STATUSES, problem
-from chalicelib.entrypoints.http import MAX_BODY, idempotency_key
+from chalicelib.entrypoints.forms import registry
+from chalicelib.entrypoints.forms.profile import CANONICAL
+from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
 from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
 from tests.examples import NAME, NUMBER
-from tests.unit.conftest import World, make_client
+from tests.hook_payloads import Hook, build, secrets_of
+from tests.hook_sources import source_of
+from tests.unit.conftest import SHOP, World, make_client
+from tests.unit.test_webhooks import VENDORS, configure, post, run, source_id
 
 DOCUMENT = openapi.document()
 PAGE = openapi.page()
@@ -43,6 +63,8 @@ def operations() -> Iterator[tuple[str, str, Any]]:
 
 
 OPERATIONS = {operation["operationId"]: operation for _, _, operation in operations()}
+HOOKS = {"hook", "hook_with_token"}
+RESULT = DOCUMENT["webhooks"]["result"]["post"]
 
 
 def found(part: Any) -> Any:
@@ -99,6 +121,17 @@ class TestDocument:
         described = {(path, method): o["operationId"] for path, method, o in operations()}
         assert described == routes
 
+    def test_the_page_on_the_api_names_every_call(self) -> None:
+        page = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
+        for path, method, _ in operations():
+            written = re.sub(r"{\w+_id}", "{id}", path)
+            assert re.search(rf"`{method} {re.escape(written)}[`?]", page), (method, path)
+        queries = re.findall(r"`GET (/v1/\w+)\?([\w=&]+)`", page)
+        for path, query in queries:
+            parameters = DOCUMENT["paths"][path]["get"]["parameters"]
+            assert query.split("&") == [f"{one['name']}=" for one in parameters], path
+        assert len(queries) == 4
+
     def test_every_reference_leads_somewhere(self) -> None:
         for target in re.findall(r'"\$ref": "([^"]+)"', json.dumps(DOCUMENT)):
             assert found({"$ref": target})
@@ -106,6 +139,8 @@ class TestDocument:
     def test_queries_are_what_is_validated(self) -> None:
         for name, fields in (
             ("list_verifications", schemas.LIST_QUERY),
+            ("list_deliveries", schemas.DELIVERY_QUERY),
+            ("list_submissions", schemas.SUBMISSION_QUERY),
             ("get_usage", schemas.USAGE_QUERY),
         ):
             parameters = OPERATIONS[name]["parameters"]
@@ -140,6 +175,15 @@ class TestDocument:
         assert schema("Billed")["enum"] == list(Billed)
         assert set(DOCUMENT["x-outcomes"]) == set(Outcome)
         assert schema("Failure")["properties"]["code"]["enum"] == list(PROBLEMS)
+        assert schema("Delivery")["properties"]["status"]["enum"] == list(DeliveryStatus)
+        assert schema("Delivery")["properties"]["attempts"]["maxItems"] == deliveries.ATTEMPTS_KEPT
+        _, faults = schema("DeliveryAttempt")["properties"]["code"]["anyOf"]
+        assert faults["enum"] == list(Fault)
+        submission = schema("Submission")["properties"]
+        assert submission["status"]["enum"] == list(SubmissionStatus)
+        assert submission["assurance"]["enum"] == list(Assurance)
+        events = [deliveries.event_type(replace(draft(), status=status)) for status in Status]
+        assert schema("ResultEvent")["properties"]["type"]["enum"] == [*filter(None, events)]
         scopes = {
             scope
             for operation in OPERATIONS.values()
@@ -163,7 +207,57 @@ class TestDocument:
         assert given == set(described)
 
     def test_the_advice_on_large_bodies_is_right(self) -> None:
-        assert f"{MAX_BODY // 1024} KiB" in DOCUMENT["x-problems"]["payload_too_large"]["advice"]
+        advice = DOCUMENT["x-problems"]["payload_too_large"]["advice"]
+        assert f"{MAX_BODY // 1024} KiB" in advice
+        assert f"{webhooks.MAX_BODY // 1024} KiB" in advice
+        for body in (OPERATIONS[hook]["requestBody"] for hook in HOOKS):
+            assert f"{webhooks.MAX_BODY // 1024} KiB" in body["description"]
+
+    def test_the_schedule_is_told(self) -> None:
+        said = RESULT["responses"]["default"]["description"]
+        found = re.findall(r"(\d+) (s|min|h)\b", said)
+        seconds = {"s": 1, "min": 60, "h": 3600}
+        told = [timedelta(seconds=int(number) * seconds[unit]) for number, unit in found]
+        assert [timedelta(0), *told] == [*deliveries.SCHEDULE]
+        assert "ten times within four days" in RESULT["description"]
+        assert len(deliveries.SCHEDULE) == 10
+        longest = sum(deliveries.SCHEDULE, timedelta()) * (1 + deliveries.JITTER)
+        assert timedelta(days=3) < longest < timedelta(days=4)
+
+    @pytest.mark.parametrize("vendor", VENDORS)
+    def test_who_gets_202_is_told(self, vendor: str) -> None:
+        said = OPERATIONS["hook"]["responses"]["202"]["description"]
+        assert (f"`{vendor}`" in said) == (registry.vendor(vendor).PROFILE is CANONICAL)
+
+    @pytest.mark.parametrize("name", ["a", "0-9", "x" * 32, "", "x" * 33, "-a", "A", "a_b", "张"])
+    def test_sources_are_described_as_they_are_read(self, name: str) -> None:
+        try:
+            accepted = read_name(name, "name") == name
+        except SecretError:
+            accepted = False
+        described = DOCUMENT["components"]["parameters"]["Source"]["schema"]
+        assert fits(described, name) == accepted
+
+    def test_tokens_are_described_as_they_are_read(self) -> None:
+        described = DOCUMENT["components"]["parameters"]["Token"]["schema"]
+        for token in ("a" * 21, "a" * 22, "Az09_-" * 42, "a" * 257, "a/" * 12):
+            try:
+                accepted = bool(source_of("url_token", secrets=[token]))
+            except SecretError:
+                accepted = False
+            assert fits(described, token) == accepted, token
+
+    @pytest.mark.parametrize(
+        ("header", "applies"),
+        [("respond-async", True), ("Respond-Async; wait=5, x", True), ("wait=5", False)],
+    )
+    def test_the_preference_is_the_one_that_is_read(self, header: str, *, applies: bool) -> None:
+        class Request:
+            headers = {"prefer": header}  # noqa: RUF012  # nobody changes it
+
+        assert respond_async(Request()) == applies  # type: ignore[arg-type]
+        (example,) = DOCUMENT["components"]["parameters"]["Prefer"]["schema"]["examples"]
+        assert example == "respond-async"
 
     def test_only_test_identities_are_shown(self) -> None:
         for text in (json.dumps(DOCUMENT, ensure_ascii=False), PAGE):
@@ -252,7 +346,10 @@ def draft() -> Verification:
 
 
 def ended(code: str) -> Verification:
-    claimed = rules.claim(draft(), token="t", now=NOW, lease=timedelta(seconds=90))
+    return answered(rules.claim(draft(), token="t", now=NOW, lease=timedelta(seconds=90)), code)
+
+
+def answered(claimed: Verification, code: str) -> Verification:
     answer = Answer(code, codes.find(code).message, "req-1")
     return rules.record(claimed, "t", answer, codes.find(code), NOW)
 
@@ -261,6 +358,16 @@ def verifications() -> Iterator[Verification]:
     """One in each state, by each way that leads there."""
     claimed = rules.claim(draft(), token="t", now=NOW, lease=timedelta(seconds=90))
     yield claimed
+    pending = rules.accept(draft(), b"sealed", NOW)
+    yield pending
+    yield rules.postpone(pending, NOW)
+    yield rules.give_up(pending, Failure("quota_exhausted", "d"), NOW)
+    yield rules.erase(pending, NOW)
+    asked = rules.claim(pending, token="t", now=NOW, lease=timedelta(seconds=90))
+    yield from (answered(asked, code) for code in codes.ROWS)
+    yield rules.resolve(
+        answered(asked, codes.NO_ANSWER), billed=Billed.NO, action=Action.RETRY, now=NOW
+    )
     yield from (ended(code) for code in (*codes.ROWS, "0005", "T429GR", "I400XX", "Z999ZZ"))
     again = rules.claim(ended("0010"), token="u", now=NOW, lease=timedelta(seconds=90))
     yield again
@@ -271,7 +378,7 @@ def verifications() -> Iterator[Verification]:
     closed = rules.resolve(lost, billed=Billed.YES, action=Action.CLOSE, now=NOW)
     yield rules.record(closed, "t", Answer("0000", "m"), codes.find("0000"), NOW)
     yield rules.reuse(replace(draft(), id="vrf_" + "1" * 26), ended("0000"), NOW)
-    yield from (rules.erase(ended(code)) for code in ("0000", "0010", codes.NO_ANSWER))
+    yield from (rules.erase(ended(code), NOW) for code in ("0000", "0010", codes.NO_ANSWER))
 
 
 class TestAnswers:
@@ -303,6 +410,9 @@ class TestAnswers:
             {**lost, "outcome": "match"},
             {**lost, "person": match["person"]},
             {**lost, "problem": None},
+            {**lost, "retryable": True},
+            {**lost, "status": "in_progress"},
+            {**lost, "status": "pending", "problem": None, "retryable": True},
             {k: v for k, v in match.items() if k != "reused_from"},
         ):
             assert not is_a("Verification", wrong), wrong
@@ -313,6 +423,54 @@ class TestAnswers:
             settled = rules.resolve(lost, billed=Billed.NO, action=action, now=NOW)
             assert is_a("SettledVerification", documents.verification(settled, None))
         assert not is_a("SettledVerification", documents.verification(ended("0001"), None))
+        queued = rules.accept(replace(lost, sealed=b"sealed"), b"sealed", NOW)
+        assert is_a("SettledVerification", documents.verification(queued, None))
+
+    def test_deliveries_fit(self) -> None:
+        states = set()
+        for one in made_deliveries():
+            states.add(one.status)
+            assert is_a("Delivery", documents.delivery(one)), one
+            assert is_a("PendingDelivery", documents.delivery(one)) == (
+                one.status is DeliveryStatus.PENDING
+            )
+        assert states == set(DeliveryStatus)
+        document = documents.delivery(one)
+        for wrong in (
+            {**document, "status": "delivered"},
+            {**document, "due_at": None},
+            {**document, "url": "https://shop.example/"},
+            {**document, "attempts": [{"at": rules.utc(NOW), "code": "made_up", "duration_ms": 1}]},
+        ):
+            assert not is_a("Delivery", wrong), wrong
+
+    def test_submissions_fit(self) -> None:
+        stored = StoredSubmission(
+            ID, "form", NOW, SubmissionStatus.REJECTED, "length", "d", Assurance.SIGNED
+        )
+        kept = replace(stored, sealed=b"sealed", name_masked="张*", missing=("dedupe",))
+        shadow = stored_submission.refused_again(
+            kept, SubmissionStatus.SHADOW, reason="would_be_verified", detail="", missing=()
+        )
+        for one in (stored, kept, shadow, stored_submission.replayed(kept)):
+            assert is_a("Submission", documents.submission(one)), one
+        document = documents.submission(kept)
+        assert not is_a("Submission", {**document, "status": "replayed"})
+        assert not is_a("Submission", {**document, "scalars": {}})
+
+    def test_what_is_sent_fits(self) -> None:
+        told = 0
+        for one in verifications():
+            if deliveries.event_type(one) is None:
+                continue
+            told += 1
+            body = json.loads(deliveries.payload(replace(one, submission="entry-1")))
+            assert is_a("ResultEvent", body), body
+            for wrong in ({**body, "type": "verification.made_up"}, {**body, "data": {}}):
+                assert not is_a("ResultEvent", wrong)
+            name = {**body["data"], "name": NAME}
+            assert not is_a("ResultEvent", {**body, "data": name})
+        assert told
 
     def test_the_breaker_fits(self) -> None:
         for row in codes.ROWS.values():
@@ -331,9 +489,22 @@ class TestAnswers:
         assert is_a("Counters", documents.counters(day))
 
 
+def made_deliveries() -> Iterator[Delivery]:
+    """One in each state, by each way that leads there; the last is pending."""
+    made = deliveries.new(ended("0000"), url="https://shop.example:8443/x?y", number=1, now=NOW)
+    for code in (200, 299, 301, 410, 500, *Fault):
+        yield deliveries.attempted(made, CallbackResult(code, 9), NOW, 0.5)
+    failing = made
+    while failing.due_at is not None:
+        yield failing
+        failing = deliveries.attempted(failing, CallbackResult(999), NOW, 0)
+    yield failing
+    yield deliveries.replayed(failing, NOW)
+
+
 def examples() -> Iterator[tuple[Any, Any]]:
     """Every example with its schema."""
-    for operation in OPERATIONS.values():
+    for operation in (*OPERATIONS.values(), RESULT):
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
             for content in holder.get("content", {}).values():
                 for example in content.get("examples", {}).values():
@@ -382,18 +553,35 @@ class TestDropIn:
         assert set(compat._RESP_CODES.values()) < set(described)
 
 
+AT = {
+    "verification_id": ID,
+    "submission_id": ID,
+    "delivery_id": f"dlv_{'0' * 26}_{'0' * 12}_1",
+    "source": "nobodys",
+    "token": "t" * 22,
+}
+Answered = tuple[int, dict[str, str], str]
+
+
 def call(
-    path: str, method: str, key: str, body: str = "", scheme: str = "Bearer", **sent: str
-) -> tuple[int, dict[str, str], str]:
-    """One request as API Gateway would hand it on."""
+    path: str,
+    method: str,
+    key: str,
+    body: str = "",
+    scheme: str = "Bearer",
+    at: str = "",
+    query: str = "",
+    **sent: str,
+) -> Answered:
+    """One request as API Gateway would hand it on; ``at`` is the id in the path."""
     headers = {"authorization": f"{scheme} {key}"}
     headers |= {name.replace("_", "-"): value for name, value in sent.items()}
     event = {
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"verification_id": ID},
+        "multiValueQueryStringParameters": parse_qs(query) or None,
+        "pathParameters": {name: at or AT[name] for name in re.findall(r"{(\w+)}", path)},
         "requestContext": {"resourcePath": path, "httpMethod": method, "path": path},
         "body": body,
         "isBase64Encoded": False,
@@ -403,7 +591,7 @@ def call(
     return answer["statusCode"], answer["headers"], answer["body"]
 
 
-def conforms(path: str, method: str, answer: tuple[int, dict[str, str], str]) -> None:
+def conforms(path: str, method: str, answer: Answered) -> None:
     """The answer is one that the document describes."""
     status, headers, body = answer
     response = DOCUMENT["paths"][path][method.lower()]["responses"][str(status)]
@@ -425,7 +613,7 @@ def conforms(path: str, method: str, answer: tuple[int, dict[str, str], str]) ->
 
 @pytest.fixture
 def container(world: World) -> Iterator[World]:
-    clients = tuple(make_client(scope, scope) for scope in SCOPES)
+    clients = tuple(replace(make_client(scope, scope), callback=SHOP.callback) for scope in SCOPES)
     world.secrets.now = replace(world.secrets.now, clients=clients)
     bootstrap.override(Container(world.tools, Policy(duplicate_wait=0)))
     yield world
@@ -454,10 +642,13 @@ class TestTruth:
     @pytest.mark.parametrize("down", [False, True])
     @pytest.mark.parametrize("scope", [*SCOPES, "nobody"])
     def test_scopes_and_answers(self, container: World, scope: str, down: bool) -> None:
-        container.repository.down = down
+        container.repository.down = container.outbox.down = container.submissions.down = down
         for path, method, operation in operations():
             answer = self.ask(operation, path, method, f"{scope}-key")
             conforms(path, method, answer)
+            if operation["operationId"] in HOOKS:
+                assert answer[0] == 401  # no client's key opens them
+                continue
             wanted = [one.get("bearer", ["verify"])[0] for one in operation["security"]]
             if scope == "nobody":
                 assert (answer[0] == 401) == bool(wanted)
@@ -526,6 +717,75 @@ class TestTruth:
             assert answer[0] == status
             conforms(where, method, answer)
 
+    def test_one_life_without_waiting(self, container: World) -> None:
+        path = "/v1/verifications"
+        question = {"name": NAME, "id_number": NUMBER, "callback_url": "https://shop.example/v"}
+        body = json.dumps(question)
+        sent = {"content_type": "application/json", "idempotency_key": "k"}
+
+        def asked(*, status: int, prefer: str = "respond-async") -> Any:
+            answer = call(path, "POST", "verify-key", body, prefer=prefer, **sent)
+            assert answer[0] == status
+            conforms(path, "POST", answer)
+            return json.loads(answer[2])
+
+        def read(status: str) -> None:
+            answer = call(item, "GET", "verify-key", at=one)
+            conforms(item, "GET", answer)
+            assert json.loads(answer[2])["status"] == status
+
+        one, item = asked(status=202)["id"], path + "/{verification_id}"
+        assert asked(status=202, prefer="wait=5")["id"] == one
+        read("pending")
+        container.script(["0010", codes.NO_ANSWER])
+        run(container)
+        read("pending")
+        container.repository.breaker_now = breaker.Breaker()
+        container.clock.advance(3600)
+        container.queue.send(Ask(one))
+        run(container)
+        read("unknown")
+        asked(status=504)
+        settle = json.dumps({"billed": "no", "action": "retry"})
+        answer = call(item + "/resolve", "POST", "admin-key", settle, at=one, **sent)
+        conforms(item + "/resolve", "POST", answer)
+        assert json.loads(answer[2])["status"] == "pending"
+        container.queue.send(Ask(one))
+        run(container)
+        read("completed")
+        asked(status=200)
+
+    def test_what_is_told_and_how_it_went(self, container: World) -> None:
+        body = json.dumps(
+            {"name": NAME, "id_number": NUMBER, "callback_url": "https://shop.example/v"}
+        )
+        call("/v1/verifications", "POST", "verify-key", body, content_type="application/json")
+        listed, replay = "/v1/deliveries", "/v1/deliveries/{delivery_id}/replay"
+        (one,) = container.outbox.items
+        for result in (Fault.TIMEOUT, 500, 410, 200):
+            container.callbacks.results.append(result)
+            run(container)
+            answer = call(listed, "GET", "admin-key")
+            conforms(listed, "GET", answer)
+            (shown,) = json.loads(answer[2])["items"]
+            assert shown["attempts"][-1]["code"] == result
+            answer = call(replay, "POST", "admin-key", at=one)
+            assert answer[0] == 200
+            conforms(replay, "POST", answer)
+        assert len(container.callbacks.posted) == 4
+        for posted in container.callbacks.posted:
+            for parameter in RESULT["parameters"]:
+                assert fits(parameter["schema"], posted.headers[parameter["name"]])
+            assert posted.headers.keys() == {one["name"] for one in RESULT["parameters"]}
+            assert is_a("ResultEvent", json.loads(posted.body))
+
+    def test_broken_queries(self, container: World) -> None:
+        for path in ("/v1/verifications", "/v1/deliveries", "/v1/submissions", "/v1/usage"):
+            for query in ("more=1", "limit=0", "cursor=x", "day=today"):
+                answer = call(path, "GET", "admin-key", query=query)
+                assert answer[0] == 400, (path, query)
+                conforms(path, "GET", answer)
+
     def test_another_method(self, container: World) -> None:
         status, headers, body = call("/v1/usage", "PUT", "read-key")
         assert (status, headers["Allow"]) == (405, "GET")
@@ -533,9 +793,99 @@ class TestTruth:
         assert fits(described["application/problem+json"]["schema"], json.loads(body))
 
 
+def hooked(hook: Hook, source: str) -> Answered:
+    answer = post(hook, source)
+    return answer["statusCode"], answer["headers"], answer["body"]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+class TestTruthOfHooks:
+    """Every vendor's answers are described."""
+
+    def answered(self, world: World, vendor: str, status: set[int], **changes: Any) -> str:
+        hook = build(vendor, now=world.clock.now(), **changes)
+        path = "/hooks/{source}" + ("/{token}" if hook.token else "")
+        answer = hooked(hook, source_id(vendor))
+        assert answer[0] in status
+        conforms(path, "POST", answer)
+        return answer[2]
+
+    def test_whatever_comes(self, container: World, vendor: str) -> None:
+        configure(container, source_of(vendor))
+        self.answered(container, vendor, {200, 202})
+        self.answered(container, vendor, {200})
+        self.answered(container, vendor, {200}, number="1", dedupe="2")
+        self.answered(container, vendor, {401}, secret="whsec_" + "B" * 32)
+        configure(container, source_of(vendor, mode="shadow"))
+        self.answered(container, vendor, {200}, dedupe="3")
+        assert len(container.repository.items) == 1
+        assert len(container.submissions.items) == 2
+
+    def test_our_own_trouble(self, container: World, vendor: str) -> None:
+        configure(container, source_of(vendor))
+        container.repository.down = True
+        self.answered(container, vendor, {503})
+
+    def test_bodies_that_are_too_large(self, container: World, vendor: str) -> None:
+        configure(container, source_of(vendor))
+        self.answered(container, vendor, {413}, name="x" * (webhooks.MAX_BODY + 1))
+
+    def test_a_body_fits(self, container: World, vendor: str) -> None:
+        hook = build(vendor, now=container.clock.now())
+        content = OPERATIONS["hook"]["requestBody"]["content"]
+        media_type = hook.headers["content-type"].partition(";")[0]
+        assert media_type in content
+        if media_type == "application/json":
+            assert fits(content[media_type]["schema"], json.loads(hook.body))
+
+
+class TestTruthOfSubmissions:
+    def test_a_challenge_is_given_back(self, container: World) -> None:
+        configure(container, source_of("feishu"))
+        hook = build("feishu", now=container.clock.now())
+        asked = {"type": "url_verification", "challenge": "c", "token": secrets_of("feishu")[0]}
+        answer = hooked(replace(hook, body=json.dumps(asked).encode()), "feishu-form")
+        assert (answer[0], json.loads(answer[2])) == (200, {"challenge": "c"})
+        conforms("/hooks/{source}", "POST", answer)
+
+    def test_another_form_is_ignored(self, container: World) -> None:
+        configure(container, source_of("typeform"))
+        hook = build("typeform", now=container.clock.now(), form="another")
+        answer = hooked(hook, "typeform-form")
+        assert json.loads(answer[2]) == {"status": "ignored", "reason": "other_form"}
+        conforms("/hooks/{source}", "POST", answer)
+
+    def test_kept_shown_and_replayed(self, container: World) -> None:
+        clients = container.secrets.now.clients
+        hook = build("typeform", now=container.clock.now())
+        wrong = source_of("typeform", fields={"name": "nom", "id_number": "number"})
+        shadow, right = source_of("typeform", mode="shadow"), source_of("typeform")
+        for step, (source, status) in enumerate(
+            [(wrong, "rejected"), (shadow, "shadow"), (right, "replayed")]
+        ):
+            sources = {source.id: source}
+            container.secrets.now = replace(container.secrets.now, clients=clients, sources=sources)
+            if step == 0:
+                hooked(hook, source.id)
+            (one,) = container.submissions.items
+            path = "/v1/submissions/{submission_id}/replay"
+            answer = call(path, "POST", "admin-key", at=one)
+            conforms(path, "POST", answer)
+            shown = json.loads(answer[2])
+            assert (shown["status"], shown["missing"]) == (
+                status,
+                ["name"] if status == "rejected" else [],
+            )
+            answer = call("/v1/submissions", "GET", "admin-key")
+            conforms("/v1/submissions", "GET", answer)
+            assert json.loads(answer[2])["items"] == [shown]
+
+
 class TestPage:
     def test_it_fetches_nothing(self) -> None:
-        assert not re.search(r"https?://|//[a-z]+\.[a-z]", PAGE)
+        # What the document holds is data: text nodes, and the trials' inputs.
+        code = re.sub(r'(<script type="application/json" id="api">).*?</script>', r"\1", PAGE)
+        assert not re.search(r"https?://|//[a-z]+\.[a-z]", code)
         assert not re.search(r"<(?:link|script|img|iframe)[^>]+(?:src|href)=(?!\"data:,\")", PAGE)
         assert not re.search(r"@import|\burl\(|localStorage|sessionStorage|document\.cookie", PAGE)
 
@@ -564,6 +914,8 @@ class TestPage:
             *(f"intro.{n}" for n in range(len(introduction))),
             *(f"op.{name}" for name in OPERATIONS),
             *(f"text.{name}" for name, o in OPERATIONS.items() if "description" in o),
+            "op.result",
+            "text.result",
             *(f"problem.{code}" for code in STATUSES),
             *(f"outcome.{outcome}" for outcome in Outcome),
             *(f"tag.{tag['name']}" for tag in DOCUMENT["tags"]),

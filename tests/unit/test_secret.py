@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import secret
 from chalicelib.domain.secret import SecretError
+from tests.hook_payloads import ENTRIES
 
 
 def good() -> dict[str, Any]:
@@ -24,6 +25,10 @@ def good() -> dict[str, Any]:
                 "key_sha256": [hashlib.sha256(b"shop-key").hexdigest()],
                 "scopes": ["verify", "read"],
                 "max_age_seconds": 600,
+                "callback": {
+                    "hosts": ["shop.example", "127.0.0.1"],
+                    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                },
             },
             {
                 "name": "ops",
@@ -31,6 +36,7 @@ def good() -> dict[str, Any]:
                 "scopes": ["admin"],
             },
         ],
+        "sources": {"survey": ENTRIES["typeform"]},
     }
 
 
@@ -41,6 +47,10 @@ def test_it_is_read() -> None:
     assert (shop.name, shop.max_age_seconds) == ("shop", 600)
     assert shop.scopes == frozenset({"verify", "read"})
     assert one.client_of("old") is one.client_of("new") is not None
+    assert shop.callback is not None
+    assert shop.callback.hosts == ("shop.example", "127.0.0.1")
+    assert len(shop.callback.secret) == 24
+    assert one.sources["survey"].vendor == "typeform"
     assert one.client_of("other") is None
     assert one.client_of("\udcff") is None
 
@@ -64,6 +74,16 @@ def test_it_is_read() -> None:
         (("clients", 0, "max_age_seconds"), -1, "clients[0].max_age_seconds"),
         (("clients", 0, "max_age_seconds"), True, "clients[0].max_age_seconds"),
         (("clients", 0, "key"), "x", "clients[0]: has an unknown field"),
+        (("clients", 0, "callback"), [], "clients[0].callback: must be a JSON object"),
+        (("clients", 0, "callback", "hosts"), [], "clients[0].callback.hosts: must be a list"),
+        (("clients", 0, "callback", "hosts"), ["A.example"], "clients[0].callback.hosts: each"),
+        (("clients", 0, "callback", "hosts"), ["a:80"], "clients[0].callback.hosts: each"),
+        (("clients", 0, "callback", "hosts"), ["a", "a"], "clients[0].callback.hosts: one"),
+        (("clients", 0, "callback", "secret"), "whsec_AAAA", "clients[0].callback.secret: must"),
+        (("clients", 0, "callback", "url"), "x", "clients[0].callback: has an unknown field"),
+        (("sources",), [], "sources: must be a JSON object of sources by their name"),
+        (("sources", "Big"), {}, "sources: each name: must be 1 to 32"),
+        (("sources", "shop"), {}, "sources.shop.vendor: is missing"),
         (("extra",), "x", "secret: has an unknown field; allowed are appcode"),
     ],
 )
@@ -89,7 +109,8 @@ def test_what_is_no_object_is_refused(text: str) -> None:
 
 def test_it_never_shows_itself() -> None:
     one = secret.parse(json.dumps(good()))
-    for value in ("code-of-a-test", "i" * 32, "h" * 32, hashlib.sha256(b"shop-key").hexdigest()):
+    digest = hashlib.sha256(b"shop-key").hexdigest()
+    for value in ("code-of-a-test", "i" * 32, "h" * 32, digest, "secret-of-a-test", "1\\xf2\\x90"):
         assert value not in repr(one)
 
 
@@ -114,6 +135,21 @@ def test_the_hash_key_moves_subjects_and_leaves_ids() -> None:
     before, after = secret.parse(json.dumps(one)), secret.parse(json.dumps(changed))
     assert before.subject("shop", "n", "1") != after.subject("shop", "n", "1")
     assert before.verification_id("shop", "1") == after.verification_id("shop", "1")
+
+
+def test_a_source_may_not_have_the_name_of_a_client() -> None:
+    broken = good()
+    broken["sources"]["ops"] = ENTRIES["tally"]
+    with pytest.raises(SecretError, match="sources: one has the name of a client"):
+        secret.parse(json.dumps(broken))
+
+
+def test_a_secret_without_sources_has_none() -> None:
+    without = good()
+    del without["sources"], without["clients"][0]["callback"]
+    one = secret.parse(json.dumps(without))
+    assert one.sources == {}
+    assert one.clients[0].callback is None
 
 
 def test_the_local_key_is_recognised() -> None:

@@ -143,17 +143,17 @@ def test_only_an_unknown_can_be_resolved(code: str) -> None:
 
 
 def test_erasing_leaves_what_was_paid_for_and_nothing_else() -> None:
-    one = verification.erase(answered("0000"))
+    one = verification.erase(answered("0000"), NOW)
     assert one.erased
     assert (one.outcome, one.billed, one.upstream_request_id) == (Outcome.MATCH, Billed.YES, "r1")
     gone = (one.fingerprint, one.subject, one.name_masked, one.id_number_masked, one.reference)
     assert gone == (None,) * 5
     with pytest.raises(VerificationInProgressError):
-        verification.erase(claimed())
+        verification.erase(claimed(), NOW)
 
 
 def test_an_erased_unknown_can_be_closed_but_not_retried() -> None:
-    lost = verification.erase(verification.expire(claimed(), NOW + LEASE))
+    lost = verification.erase(verification.expire(claimed(), NOW + LEASE), NOW)
     with pytest.raises(ErasedError):
         verification.resolve(lost, billed=Billed.NO, action=Action.RETRY, now=NOW)
     assert not verification.resolve(lost, billed=Billed.NO, action=Action.CLOSE, now=NOW).retryable
@@ -218,7 +218,7 @@ def _step(one: Verification, step: str, number: int) -> Verification:
             return one
         one = verification.resolve(one, billed=Billed.NO, action=Action(step), now=NOW)
     elif step == "erase":
-        return one if one.status is Status.IN_PROGRESS else verification.erase(one)
+        return one if one.status is Status.IN_PROGRESS else verification.erase(one, NOW)
     elif step == "count":
         return one
     elif step == "late":

@@ -451,10 +451,10 @@ class TestTheEnd:
         assert world.verify().verification.outcome is Outcome.MATCH
         assert the_one(world).uncounted
         assert not total(world)
-        swept = sweep(repository=world.repository, clock=world.clock)
+        swept = sweep(tools=world.tools)
         assert (swept.expired, swept.counted) == (0, 1)
         assert total(world) == {"calls": 1, "billed#yes": 1, "code#0000": 1}
-        assert sweep(repository=world.repository, clock=world.clock).counted == 0
+        assert sweep(tools=world.tools).counted == 0
 
     def test_a_lost_reply_of_the_last_write_counts_once(self, world: World) -> None:
         def losing(_: object) -> Answer:
@@ -478,13 +478,13 @@ class TestTheEnd:
         world.repository.down = False
         assert the_one(world).status is Status.IN_PROGRESS
         world.clock.advance(91)
-        assert sweep(repository=world.repository, clock=world.clock).expired == 1
+        assert sweep(tools=world.tools).expired == 1
         assert (the_one(world).status, the_one(world).billed) == (Status.UNKNOWN, Billed.UNKNOWN)
 
     def test_a_late_answer_is_written_to_its_own_attempt(self, world: World) -> None:
         def late(_: object) -> Answer:
             world.clock.advance(95)
-            assert sweep(repository=world.repository, clock=world.clock).expired == 1
+            assert sweep(tools=world.tools).expired == 1
             assert the_one(world).status is Status.UNKNOWN
             return MATCH
 
@@ -496,7 +496,7 @@ class TestTheEnd:
     def test_a_late_answer_corrects_the_attempts_own_day(self, world: World) -> None:
         def late(_: object) -> Answer:
             world.clock.advance(days=1)
-            sweep(repository=world.repository, clock=world.clock)
+            sweep(tools=world.tools)
             return MATCH
 
         world.script([late])
@@ -507,7 +507,7 @@ class TestTheEnd:
     def test_a_late_answer_to_someone_erased_keeps_no_person(self, world: World) -> None:
         def late(_: object) -> Answer:
             world.clock.advance(95)
-            sweep(repository=world.repository, clock=world.clock)
+            sweep(tools=world.tools)
             _erase(world, the_one(world).id)
             return MATCH
 
@@ -582,7 +582,7 @@ class TestResolveAndErase:
 def test_the_sweeper_leaves_the_living_alone(world: World) -> None:
     def during(_: object) -> Answer:
         world.clock.advance(30)
-        assert sweep(repository=world.repository, clock=world.clock).expired == 0
+        assert sweep(tools=world.tools).expired == 0
         return MATCH
 
     world.script([during])
@@ -592,7 +592,7 @@ def test_the_sweeper_leaves_the_living_alone(world: World) -> None:
 def test_an_outage_is_told_to_who_sweeps(world: World) -> None:
     world.repository.down = True
     with pytest.raises(UnavailableError):
-        sweep(repository=world.repository, clock=world.clock)
+        sweep(tools=world.tools)
 
 
 def test_listing_filters_and_pages(world: World) -> None:

@@ -1,0 +1,29 @@
+"""The queue port over SQS."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.messages import Message, encode
+from chalicelib.services.ports import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class SqsQueue:
+    """One standard queue; ``client`` is a low-level SQS client whose timeouts bound a call."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, message: Message, delay: int = 0) -> None:
+        """Hand it over, to arrive after ``delay`` seconds (900 at most); UnavailableError."""
+        try:
+            self._client.send_message(
+                QueueUrl=self._url, MessageBody=encode(message), DelaySeconds=delay
+            )
+        except (ClientError, BotoCoreError) as exc:
+            code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else None
+            raise UnavailableError(f"queue: {code or type(exc).__name__}") from exc

@@ -1,0 +1,85 @@
+"""What the worker does with a message; an exception leaves the message for another time.
+
+Any number of copies of a message, in any order, do what one does: the verification in the table
+says what is left to do.
+"""
+
+import logging
+from datetime import timedelta
+
+from chalicelib.domain import codes
+from chalicelib.domain import verification as rules
+from chalicelib.domain.errors import (
+    BreakerOpenError,
+    RequestError,
+    ServiceError,
+    VerificationEndedError,
+    VerificationInProgressError,
+)
+from chalicelib.domain.messages import Ask, Repair
+from chalicelib.domain.verification import Failure, Status, Verification
+from chalicelib.services import intake
+from chalicelib.services.expiry import settle_lease
+from chalicelib.services.ports import ConflictError
+from chalicelib.services.store import store
+from chalicelib.services.verify import Policy, Run, Tools
+
+_UNTIL_A_HUMAN_ACTS = timedelta(minutes=15)
+_UNTIL_THE_OTHER_ENDS = timedelta(minutes=1)
+
+
+def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
+    """Ask a pending verification's question; raises UnavailableError, ServiceError."""
+    found = tools.repository.get(message.verification_id)
+    if found is not None:
+        found = settle_lease(found, repository=tools.repository, clock=tools.clock)
+    if found is None or found.status is not Status.PENDING:
+        return
+    started = tools.clock.monotonic()
+    run = Run(intake.question(found, tools), found.client, tools, policy, started)
+    try:
+        run.resume(found)
+    except BreakerOpenError as exc:
+        wait = timedelta(seconds=exc.retry_after) if exc.retry_after else _UNTIL_A_HUMAN_ACTS
+        _later(found, exc, wait, tools)
+    except VerificationInProgressError as exc:
+        _later(found, exc, _UNTIL_THE_OTHER_ENDS, tools)
+    except VerificationEndedError as exc:
+        # Its own end is written; another's is that of the person's last verification, which
+        # nobody knows yet: to ask now might be to pay twice.
+        if exc.verification.id != found.id:
+            _later(found, exc, _UNTIL_A_HUMAN_ACTS, tools)
+    except RequestError as exc:
+        _move(found, rules.give_up(found, Failure(exc.code, exc.detail), tools.clock.now()), tools)
+
+
+def _later(found: Verification, why: ServiceError, wait: timedelta, tools: Tools) -> None:
+    now = tools.clock.now()
+    if rules.waited_too_long(found, now):
+        _move(found, rules.give_up(found, Failure(why.code, why.detail), now), tools)
+    else:
+        _move(found, rules.postpone(found, now + wait), tools)
+
+
+def _move(found: Verification, after: Verification, tools: Tools) -> None:
+    try:
+        store(tools.repository, after, found)
+    except ConflictError:
+        logging.getLogger("eryaosu").info("%s moved meanwhile", found.id)
+
+
+def repair(message: Repair, *, tools: Tools, policy: Policy) -> None:
+    """Write down an answer that the table did not take at its time; raises UnavailableError."""
+    row = codes.find(message.answer.code, policy.billed)
+    found = tools.repository.get(message.verification_id)
+    while found is not None:
+        attempt = next((a for a in found.attempts if a.token == message.token), None)
+        if attempt is None or attempt.code == message.answer.code:
+            return
+        after = rules.record(found, message.token, message.answer, row, tools.clock.now())
+        try:
+            store(tools.repository, after, found)
+        except ConflictError as conflict:
+            found = conflict.current
+        else:
+            return
