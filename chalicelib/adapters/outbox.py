@@ -1,11 +1,12 @@
 """The ports of deliveries and of stored submissions over the one table in DynamoDB."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters import faults, keys
-from chalicelib.adapters.notation import Item, exact, item_of, plain
+from chalicelib.adapters.indexes import Indexes
+from chalicelib.adapters.notation import item_of
 from chalicelib.adapters.outbox_items import (
     delivery_item,
     delivery_of,
@@ -20,16 +21,13 @@ from chalicelib.services.ports import Clock, DeliveryPage, SubmissionPage
 if TYPE_CHECKING:
     from chalicelib.adapters.table import Table
 
-T = TypeVar("T")
-
-_AFTER_ALL = "~"
-
 
 class _Shelf:
     """What both have in common: items with an id, by day, replaced by revision."""
 
     def __init__(self, table: "Table", clock: Clock, *, shards: int = 4) -> None:
         self._table = table
+        self._indexes = Indexes(table, shards)
         self._clock = clock
         self._shards = shards
 
@@ -43,24 +41,6 @@ class _Shelf:
                 raise self._table.unavailable(fault) from exc
             return bool(fault.refused.get(0) == item)
         return True
-
-    def _of_day(
-        self, kind: str, day: date, limit: int, cursor: str | None, read: Callable[[Item], T]
-    ) -> tuple[Sequence[T], str | None]:
-        found = self._table.first(
-            limit + 1,
-            [keys.day_shard(day, shard, kind) for shard in range(self._shards)],
-            "day_shard = :shard AND day_sort < :bound",
-            _AFTER_ALL if cursor is None else keys.day_sort_of(cursor, day),
-            sort="day_sort",
-            IndexName="by_day",
-            ScanIndexForward=False,
-        )
-        more = len(found) > limit
-        return (
-            [read(item) for item in self._table.behind(found[:limit])],
-            keys.cursor_of(plain(found[limit - 1]["day_sort"])) if more else None,
-        )
 
 
 class DynamoOutbox(_Shelf):
@@ -85,21 +65,14 @@ class DynamoOutbox(_Shelf):
 
     def due(self, until: datetime, limit: int) -> Sequence[Delivery]:
         """Pending ones that are due before ``until``, earliest first."""
-        found = self._table.first(
-            limit,
-            [keys.open_shard(shard, keys.DELIVERIES) for shard in range(self._shards)],
-            "open_shard = :shard AND open_due <= :bound",
-            exact(until),
-            sort="open_due",
-            IndexName="open",
-        )
-        loaded = [delivery_of(item) for item in self._table.behind(found)]
-        # The index lags behind what was loaded.
+        found = self._indexes.open_until(keys.DELIVERIES, until, limit)
+        loaded = map(delivery_of, found)
         return [one for one in loaded if one.due_at is not None and one.due_at <= until]
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> DeliveryPage:
         """Those made that day (UTC+8), newest first; raises ValueError for a broken cursor."""
-        return DeliveryPage(*self._of_day(keys.DELIVERIES, day, limit, cursor, delivery_of))
+        items, next_cursor = self._indexes.of_day(keys.DELIVERIES, day, limit, cursor)
+        return DeliveryPage([delivery_of(item) for item in items], next_cursor)
 
     def set_disabled(self, client: str, endpoint: str, *, disabled: bool) -> None:
         """Note that an endpoint wants nothing more, or that it does again."""
@@ -140,7 +113,8 @@ class DynamoSubmissions(_Shelf):
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
         """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""
-        return SubmissionPage(*self._of_day(keys.SUBMISSIONS, day, limit, cursor, submission_of))
+        items, next_cursor = self._indexes.of_day(keys.SUBMISSIONS, day, limit, cursor)
+        return SubmissionPage([submission_of(item) for item in items], next_cursor)
 
     def _item(self, submission: StoredSubmission) -> Any:  # noqa: ANN401  # the client's own type
         return submission_item(submission, shards=self._shards, days=self._days)

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters import faults, keys
+from chalicelib.adapters.indexes import Indexes
 from chalicelib.adapters.items import breaker_item, breaker_of, verification_of
-from chalicelib.adapters.notation import exact, fields_of, plain
+from chalicelib.adapters.notation import fields_of, plain
 from chalicelib.adapters.table import RANDOM, TRIES, Table
 from chalicelib.adapters.writes import Layout, absent, same
 from chalicelib.domain.breaker import Breaker
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from chalicelib.adapters.faults import Fault
 
 _LOST_REPLIES = 2
-_AFTER_ALL = "~"
 
 
 class DynamoRepository:
@@ -53,6 +53,7 @@ class DynamoRepository:
     ) -> None:
         self._client = client
         self._table = Table(client, table, clock, rng)
+        self._indexes = Indexes(self._table, shards)
         self._layout = Layout(table, record_days, person_days, shards)
         self._clock = clock
         self._rng = rng
@@ -131,34 +132,14 @@ class DynamoRepository:
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> Page:
         """Verifications created that day (UTC+8); raises ValueError for a broken cursor."""
-        found = self._table.first(
-            limit + 1,
-            [keys.day_shard(day, shard) for shard in range(self._layout.shards)],
-            "day_shard = :shard AND day_sort < :bound",
-            _AFTER_ALL if cursor is None else keys.day_sort_of(cursor, day),
-            sort="day_sort",
-            IndexName="by_day",
-            ScanIndexForward=False,
-        )
-        more = len(found) > limit
-        return Page(
-            [verification_of(item) for item in self._table.behind(found[:limit])],
-            keys.cursor_of(plain(found[limit - 1]["day_sort"])) if more else None,
-        )
+        items, next_cursor = self._indexes.of_day(keys.VERIFICATIONS, day, limit, cursor)
+        return Page([verification_of(item) for item in items], next_cursor)
 
     def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
         """Open ones whose lease ends, or that are uncounted since, before ``due``."""
-        found = self._table.first(
-            limit,
-            [keys.open_shard(shard) for shard in range(self._layout.shards)],
-            "open_shard = :shard AND open_due <= :bound",
-            exact(due),
-            sort="open_due",
-            IndexName="open",
-        )
-        loaded = [verification_of(item) for item in self._table.behind(found)]
-        # The index lags behind what was loaded.
-        return [item for item in loaded if item.open and keys.due(item) <= due]
+        found = self._indexes.open_until(keys.VERIFICATIONS, due, limit)
+        loaded = map(verification_of, found)
+        return [one for one in loaded if one.open and keys.due(one) <= due]
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""
