@@ -214,9 +214,16 @@ def accept(verification: Verification, sealed: bytes, due_at: datetime) -> Verif
     )
 
 
-def postpone(verification: Verification, due_at: datetime) -> Verification:
-    """A pending one, to be queued (again) at another time."""
-    return replace(verification, revision=verification.revision + 1, due_at=due_at)
+def postpone(
+    verification: Verification, due_at: datetime, why: Failure | None = None
+) -> Verification:
+    """A pending one, to be queued (again) at another time; ``why`` it has to wait, if known."""
+    return replace(
+        verification,
+        revision=verification.revision + 1,
+        due_at=due_at,
+        problem=why or verification.problem,
+    )
 
 
 def give_up(verification: Verification, problem: Failure, now: datetime) -> Verification:

@@ -54,11 +54,13 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
 
 
 def _later(found: Verification, why: ServiceError, wait: timedelta, tools: Tools) -> None:
-    now = tools.clock.now()
+    now, failure = tools.clock.now(), Failure(why.code, why.detail)
     if rules.waited_too_long(found, now):
-        _move(found, rules.give_up(found, Failure(why.code, why.detail), now), tools)
+        _move(found, rules.give_up(found, failure, now), tools)
     else:
-        _move(found, rules.postpone(found, now + wait), tools)
+        # Another verification's trouble would read as if it were this one's.
+        told = failure if isinstance(why, BreakerOpenError) else None
+        _move(found, rules.postpone(found, now + wait, told), tools)
 
 
 def _move(found: Verification, after: Verification, tools: Tools) -> None:

@@ -174,6 +174,8 @@ class TestAskingAgain:
         run(world)
         waiting = standing(world, pending)
         assert (waiting.status, waiting.attempts) == (Status.PENDING, ())
+        assert waiting.problem is not None
+        assert waiting.problem.code == "quota_exhausted"
         assert waiting.due_at is not None
         assert waiting.due_at > world.clock.now()
         assert len(world.provider.asked) == 1
