@@ -8,19 +8,15 @@ calls, the upstream's POST. Write units are those that the stand-in dynoxide rep
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import requests
 
-from local_stack import dynoxide
+from benchmarks import stack_process
 
 Handler = Callable[[dict[str, Any], object], Any]
 
@@ -147,28 +143,9 @@ def _units(theirs: Counted, ours: Counted, calls: int) -> str:
 
 def main() -> None:
     """Start the stack in another process, measure against it in this one, stop it."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "env"
-        command = [sys.executable, "-m", "local_stack", "--env-file", str(file)]
-        command += ["--port", "0", "--mock-port", "0", "--aws-port", "0"]
-        command += ["--dynoxide"] if dynoxide.find() else []
-        stack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            while not file.exists() or not file.read_text("utf-8").endswith("\n"):
-                if stack.poll() is not None:
-                    sys.exit("the local stack did not start")
-                time.sleep(0.05)
-            lines = file.read_text("utf-8").splitlines()
-            os.environ.update(line.partition("=")[::2] for line in lines)
-            measure()
-        finally:
-            stack.terminate()
-            try:
-                stack.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                # All is stopped by now; Python still frees what moto has kept, for half a minute.
-                stack.kill()
-                stack.wait()
+    with stack_process.running() as env:
+        os.environ.update(env)
+        measure()
 
 
 if __name__ == "__main__":

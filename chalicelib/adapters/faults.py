@@ -1,8 +1,7 @@
 """What an error of the DynamoDB client says of the write that met it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -26,8 +25,7 @@ _CONTENTIONS = {
 _SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """``unsure``: the write may have been done. ``contended``: it lost, and may win the next time.
 
     ``refused`` holds the conditions that failed, by their place in the transaction, each with
