@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo run test lint format bench deploy smoke peers clean
+.PHONY: setup demo run test lint format bench package deploy smoke peers clean
 
 setup: .venv/.done
 
