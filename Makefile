@@ -45,10 +45,8 @@ deploy: package  ## a stage on AWS, over the AWS CLI; everything is checked befo
 smoke: setup  ## whether a stage works, without a paid call
 	@$(BIN)/python -m tools.smoke $(if $(URL),--url "$(URL)",--stage "$(STAGE)")
 
-STAGE ?= dev
-
 package: setup  ## build/deployment.zip and build/sam.json, ready to deploy
-	@$(BIN)/python -m tools.package --stage $(STAGE)
+	@$(BIN)/python -m tools.package
 
 peers:  ## optional: dynoxide, a second DynamoDB stand-in, and WireMock (Linux x64, needs npm)
 	npm install --silent --no-audit --no-fund --no-save --prefix .peers \

@@ -31,10 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build into a folder; returns the exit code."""
     parser = argparse.ArgumentParser(prog="tools.package", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "build", help="default build/")
-    parser.add_argument("--stage", default="dev", help="of .chalice/config.json; default dev")
     options = parser.parse_args(arguments)
     try:
-        package = build(options.out, options.stage)
+        package = build(options.out)
     except subprocess.CalledProcessError as exc:
         print(f"package: {exc.cmd[0]} failed\n{exc.stdout}", file=sys.stderr)
         return 1
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build(out: Path, stage: str = "dev") -> Path:
+def build(out: Path) -> Path:
     """Make ``deployment.zip`` and ``sam.json`` there; raises CalledProcessError."""
     staging, packed, unzipped = out / "staging", out / "packed", out / "package"
     for folder in (staging, packed, unzipped):
@@ -50,7 +49,7 @@ def build(out: Path, stage: str = "dev") -> Path:
     _stage(staging)
     _vendor(staging / "vendor")
     trim(staging / "vendor/botocore/data", OPERATIONS)
-    _chalice(staging, packed, stage)
+    _chalice(staging, packed)
     with ZipFile(packed / "deployment.zip") as made:
         made.extractall(unzipped)
     reproducible_zip.compile_all(unzipped)
@@ -98,11 +97,11 @@ def _pip(command: str, *arguments: str) -> None:
     )
 
 
-def _chalice(project: Path, out: Path, stage: str) -> None:
+def _chalice(project: Path, out: Path) -> None:
     program = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
     _run(
         [*program, "--project-dir", str(project)],
-        ["package", "--stage", stage, "--merge-template", ".chalice/resources.json", str(out)],
+        ["package", "--merge-template", ".chalice/resources.json", str(out)],
         cwd=project,
     )
 
