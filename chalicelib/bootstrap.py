@@ -100,6 +100,8 @@ def build(settings: Settings) -> Container:
 def _clients() -> Callable[[str], Any]:
     """Makes AWS's clients: botocore's are boto3's, and start faster without what is around."""
     session = Session()
+    if session.get_config_variable("region") is None:
+        raise SettingsError("AWS_DEFAULT_REGION: is not set; it is the region of the stage")
     return lambda service: session.create_client(service, config=_AWS)
 
 

@@ -135,7 +135,8 @@ class SecretsManagerSecrets:
             return f"cannot be reached ({type(error).__name__})"
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return f"does not exist or has no value yet; {self._mend()}"
+            region = self._client.meta.region_name
+            return f"does not exist or has no value yet in {region}; {self._mend()}"
         if code == "AccessDeniedException":
             return (
                 "may not be read; allow secretsmanager:GetSecretValue on it, and kms:Decrypt on "
