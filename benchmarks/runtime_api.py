@@ -117,9 +117,18 @@ def client_folder(folder: Path) -> Path:
 
 
 def start(
-    package: Path, handler: str, client: Path, api: RuntimeApi, env: Mapping[str, str]
+    package: Path,
+    handler: str,
+    client: Path,
+    api: RuntimeApi,
+    env: Mapping[str, str],
+    *,
+    log: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
-    """The function's process, as Lambda starts it; ``env`` is the function's own."""
+    """The function's process, as Lambda starts it; ``log`` takes what it logs.
+
+    ``env`` is the function's own.
+    """
     return subprocess.Popen(
         # Without site: what the package leaves out must not be found in this environment.
         [sys.executable, "-S", "-m", "awslambdaric", handler],
@@ -142,5 +151,6 @@ def start(
             **env,
         },
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
