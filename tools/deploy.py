@@ -81,8 +81,11 @@ def check(options: argparse.Namespace) -> Plan:
     if not _STAGE.fullmatch(options.stage):
         raise NotReadyError("STAGE: must be 1 to 20 of a-z, 0-9 and -, a letter first")
     parameters = _parameters(options.parameters, _template(options.build))
+    snap_start = parameters.get("SnapStart", "None") != "None"
     given = None if options.secret is None else _good_secret(_text(options.secret))
     region = _region()
+    if snap_start and region.startswith("cn-"):
+        raise NotReadyError(f"SnapStart: AWS has none for Python in {region}")
     account = _account()
     _check_bucket(options.bucket, region)
     stack = stack_of(options.stage)

@@ -160,7 +160,7 @@ class TestDone:
 
     def test_other_parameters_make_another_version(self, cli: Cli) -> None:
         seen = set()
-        for parameters in ((), ("PersonDays=0",), ("SnapStart=PublishedVersions",)):
+        for parameters in ((), ("PersonDays=0",), ("PersonDays=1", "LogDays=90")):
             assert cli.run(*parameters) == 0
             template = json.loads((cli.build / "packaged.json").read_text("utf-8"))
             seen.add(template["Resources"]["APIHandler"]["Properties"]["Description"])
@@ -254,6 +254,16 @@ class TestNotReady:
         assert cli.run("SnapStart=PublishedVersions") == 2
         assert "SnapStart: needs a package made with Python 3.12" in capsys.readouterr().err
         assert cli.run("SnapStart=None") == 0
+
+    def test_snap_start_where_there_is_none(
+        self, cli: Cli, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert cli.run("SnapStart=PublishedVersions") == 2
+        assert "SnapStart: AWS has none for Python in cn-north-1" in capsys.readouterr().err
+        assert cli.changes == []
+        monkeypatch.setenv("AWS_REGION", "us-west-2")
+        cli.answer(s3api__get_bucket_location={"LocationConstraint": "us-west-2"})
+        assert cli.run("SnapStart=PublishedVersions") == 0
 
     def test_no_package(self, cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
         (cli.build / "deployment.zip").unlink()

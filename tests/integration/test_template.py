@@ -200,6 +200,27 @@ class TestFunctions:
         assert properties["AutoPublishAlias"] == "live"
 
 
+class TestDocumented:
+    @pytest.mark.parametrize("page", ["deploy.md", "deploy.zh-CN.md"])
+    def test_every_parameter_and_its_default(self, template: Any, page: str) -> None:
+        text = (ROOT / "docs" / page).read_text("utf-8")
+        table = [line for line in text.splitlines() if line.startswith("| `")]
+        for name, parameter in template["Parameters"].items():
+            if name == "Stage":
+                continue
+            (row,) = (line for line in table if f"`{name}`" in line.split("|")[1])
+            default = str(parameter["Default"])
+            # The paid API's URL, and what configuration.md has.
+            if default and name not in {"UpstreamUrl", "CheckDigit", "PersonDays", "RecordDays"}:
+                assert default in row, name
+
+    @pytest.mark.parametrize("page", ["deploy.md", "deploy.zh-CN.md"])
+    def test_the_alarms_are_counted_right(self, resources: Any, page: str) -> None:
+        number = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in resources.values())
+        text = (ROOT / "docs" / page).read_text("utf-8")
+        assert re.search(rf"\b{number} (alarms|个告警) {number / 10:.2f}", text)
+
+
 class TestQueue:
     def test_the_worker_is_fed_by_this_stacks_queue(self, template: Any) -> None:
         (event,) = template["Resources"]["Worker"]["Properties"]["Events"].values()
