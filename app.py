@@ -1,5 +1,10 @@
 """The Lambda application: registers the HTTP blueprints and holds the event handlers."""
 
+import gc
+
+# What is imported stays, so looking through it again and again meanwhile would be in vain.
+gc.disable()
+
 import math
 from dataclasses import asdict
 
@@ -34,7 +39,7 @@ def sweep(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says n
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sender(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
     """Send on the results that are due."""
-    return asdict(send_due(tools=bootstrap.container().tools))
+    return send_due(tools=bootstrap.container().tools)._asdict()
 
 
 @app.on_sqs_message(queue="verifications", batch_size=10)
@@ -42,3 +47,8 @@ def worker(event: SQSEvent) -> dict[str, object]:
     """Ask what was accepted; what could not be worked on comes again."""
     left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
     return work_off(event.to_dict()["Records"], lambda: left() / 1000)
+
+
+bootstrap.preload()
+gc.freeze()
+gc.enable()
