@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 
-from benchmarks import identity_rules, mock_upstream, soak, verification
+from benchmarks import cold_start, identity_rules, mock_upstream, soak, verification
 
 
 def main() -> bool:
@@ -13,6 +13,8 @@ def main() -> bool:
     identity_rules.main()
     print()
     verification.main()
+    print()
+    cold_start.main()
     print()
     mock_upstream.main()
     print()
