@@ -57,6 +57,19 @@ def test_a_missing_setting_does_not_keep_the_function_from_starting(
     assert "TABLE_NAME" in caplog.text
 
 
+def test_nor_does_anything_else_that_goes_wrong(
+    built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ValueError("the region's name is no name")
+
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+    monkeypatch.setattr(bootstrap, "build", broken)
+    bootstrap.preload()
+    with pytest.raises(ValueError, match="region"):
+        bootstrap.container()
+
+
 def test_what_is_loaded_is_frozen_and_the_collector_works_on() -> None:
     code = "import app, gc; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
     done = subprocess.run(
