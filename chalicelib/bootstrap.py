@@ -155,7 +155,7 @@ def container() -> Container:
 def preload() -> None:
     """In Lambda, build it now, while more CPU is given; what is wrong is said by the first call."""
     if in_lambda():
-        with suppress(ServiceUnavailableError):
+        with suppress(Exception):
             container()
 
 
