@@ -1,6 +1,7 @@
 """The Lambda application: registers the HTTP blueprints and holds the event handlers."""
 
 import math
+import sys
 from dataclasses import asdict
 
 from chalice.app import Chalice, Rate, SQSEvent
@@ -8,20 +9,23 @@ from chalice.app import Chalice, Rate, SQSEvent
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
 from chalicelib.entrypoints.compat import compat
-from chalicelib.entrypoints.errors import as_problem
+from chalicelib.entrypoints.errors import as_problem, with_correlation_id
 from chalicelib.entrypoints.queue import work_off
 from chalicelib.entrypoints.records import records
 from chalicelib.entrypoints.webhooks import webhooks
 from chalicelib.services.deliver import send_due
 from chalicelib.services.sweep import sweep as sweep_due
 
-app = Chalice(app_name="eryaosu")
+# The log is ours: chalice would write errors only, and what an exception says.
+bootstrap.log_to(sys.stdout)
+app = Chalice(app_name="eryaosu", configure_logs=False)
 # Multipart has to survive API Gateway; urlencoded and JSON are texts.
 app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(api)
 app.register_blueprint(compat)
 app.register_blueprint(records)
 app.register_blueprint(webhooks)
+app.register_middleware(with_correlation_id, "http")
 app.register_middleware(as_problem, "http")
 
 

@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TextIO
 
 import boto3
 from botocore.config import Config
 
+from chalicelib.adapters import log_lines
 from chalicelib.adapters.callbacks import HttpCallbacks
 from chalicelib.adapters.outbox import DynamoOutbox, DynamoSubmissions
 from chalicelib.adapters.provider import HttpProvider
@@ -17,8 +19,10 @@ from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.sealer import KmsSealer
 from chalicelib.adapters.secrets import SecretsManagerSecrets
 from chalicelib.adapters.table import Table
-from chalicelib.config import Settings, SettingsError
+from chalicelib.config import Settings, SettingsError, stage
 from chalicelib.domain.errors import ServiceUnavailableError
+from chalicelib.domain.events import Event, Level, Trace
+from chalicelib.domain.messages import correlation_id
 from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_local_dev_key
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Tools
@@ -41,6 +45,10 @@ class Container:
 
     tools: Tools
     policy: Policy
+
+    def traced(self, trace: Trace) -> "Container":
+        """The same for one piece of work: all that is told of it says where it comes from."""
+        return replace(self, tools=replace(self.tools, trace=trace))
 
 
 class SystemClock:
@@ -90,6 +98,7 @@ def build(settings: Settings) -> Container:
         callbacks=HttpCallbacks(allow_loopback=settings.callback_allow_loopback),
         breaker=CachedBreaker(repository, clock),
         clock=clock,
+        observe=log_lines.observe,
     )
     return Container(tools, policy_of(settings))
 
@@ -124,6 +133,7 @@ def _refuse_local_key(secret: Secret) -> None:
 
 _lock = threading.Lock()
 _container: Container | None = None
+_worked = False
 
 
 def container() -> Container:
@@ -141,8 +151,29 @@ def container() -> Container:
         return _container
 
 
+def trace(given: object = None) -> Trace:
+    """Where the piece of work that begins now comes from; an id that is none of AWS's is dropped.
+
+    The first one of a process is cold.
+    """
+    global _worked  # as above
+    cold, _worked = not _worked, True
+    return Trace(correlation_id(given), cold)
+
+
+def tell(event: Event, trace: Trace) -> None:
+    """For what happens outside of a use case; there may be no container yet."""
+    observe = log_lines.observe if _container is None else _container.tools.observe
+    observe(event._replace(trace=trace))
+
+
+def log_to(stream: TextIO, level: Level = "INFO") -> None:
+    """Write the log there, from that level on."""
+    log_lines.write_to(stream, level, stage())
+
+
 def override(replacement: Container | None) -> None:
     """Put another one in place, in tests; None builds anew at the next call."""
-    global _container  # noqa: PLW0603  # as above
+    global _container, _worked  # as above
     with _lock:
-        _container = replacement
+        _container, _worked = replacement, False
