@@ -4,7 +4,7 @@ import math
 import sys
 from dataclasses import asdict
 
-from chalice.app import Chalice, Rate, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
@@ -29,16 +29,20 @@ app.register_middleware(with_correlation_id, "http")
 app.register_middleware(as_problem, "http")
 
 
+def _scheduled(event: CloudWatchEvent) -> bootstrap.Container:
+    return bootstrap.container().traced(bootstrap.trace(event.event_id))
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def sweep(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
+def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Give what nobody came back for its end, and count what was not counted."""
-    return asdict(sweep_due(tools=bootstrap.container().tools))
+    return asdict(sweep_due(tools=_scheduled(event).tools))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def sender(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
+def sender(event: CloudWatchEvent) -> dict[str, int]:
     """Send on the results that are due."""
-    return asdict(send_due(tools=bootstrap.container().tools))
+    return asdict(send_due(tools=_scheduled(event).tools))
 
 
 @app.on_sqs_message(queue="verifications", batch_size=10)

@@ -94,7 +94,7 @@ EVENTS: Mapping[str, Kind] = {
     "verification_ended": _kind(
         "a call ended, an outcome was reused, a claim ran out, or a question was given up",
         f"{_OF_A_VERIFICATION} outcome code problem billed retryable upstream_request_id attempt "
-        "reused_from warnings ms",
+        "reused_from lacks ms",
         Metric.VERIFICATIONS,
         Metric.BILLED,
         Metric.UNKNOWNS,
@@ -159,6 +159,10 @@ EVENTS: Mapping[str, Kind] = {
 }
 
 
+# Of a verification's warnings those that are about the service; the others are about the person.
+_LACKS = {"not_recorded": "record", "person_not_kept": "person"}
+
+
 def milliseconds(steps: Steps) -> Mapping[str, float]:
     """As they are told."""
     return {step: round(seconds * 1000, 1) for step, seconds in steps.items()}
@@ -188,7 +192,7 @@ def verification_ended(
         "upstream_request_id": (attempt or found).upstream_request_id,
         "attempt": len(found.attempts),
         "reused_from": found.reused_from,
-        "warnings": found.warnings or None,
+        "lacks": tuple(_LACKS[one] for one in found.warnings if one in _LACKS) or None,
         "ms": None if steps is None else milliseconds(steps),
     }
     level: Level = "WARNING" if amiss else "INFO"
