@@ -3,8 +3,10 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from tests.hook_sources import source_of
 from tests.unit.conftest import SECRET, World, make_world
 from tests.unit.test_http import FORM, JSON, event
 
+ROOT = Path(__file__).parents[2]
 REQUEST = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 CALLBACK = "https://shop.example/told?secret=word"
 SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
@@ -617,3 +620,68 @@ class TestTheLog:
         trouble, refused = map(json.loads, log.getvalue().splitlines())
         assert (trouble["event"], refused["event"]) == ("trouble", "refused")
         assert "UPSTREAM_URL: is not set" in trouble["message"]
+
+
+DOCS = [ROOT / "docs" / name for name in ("observability.md", "observability.zh-CN.md")]
+
+
+def between(text: str, mark: str) -> str:
+    _, _, rest = text.partition(f"<!-- {mark} -->\n")
+    found, mark_of_end, _ = rest.partition(f"<!-- /{mark} -->")
+    assert mark_of_end
+    return found
+
+
+def table(text: str, mark: str) -> list[list[str]]:
+    rows = between(text, mark).splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def shape(value: object) -> object:
+    """Names and types; of a line's numbers also which."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [one if isinstance(one, str) else shape(one) for one in value]
+    return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+class TestTheDocs:
+    def test_every_event_and_every_number_is_listed(self, page: Path) -> None:
+        text = page.read_text("utf-8")
+        found = {row[0].strip("`"): row for row in table(text, "events")}
+        assert list(found) == list(EVENTS)
+        for name, row in found.items():
+            assert set(re.findall(r"`(\w+)`", row[2])) == EVENTS[name].metrics
+            assert "zh" in page.name or row[1] == EVENTS[name].says
+        numbers = {row[0].strip("`"): row for row in table(text, "metrics")}
+        assert list(numbers) == list(METRICS)
+        for metric, says in METRICS.items():
+            assert bool(numbers[metric][2]) == (metric in BY_RESULT)
+            assert "zh" in page.name or numbers[metric][1] == says
+
+    def test_its_lines_are_what_is_really_written(
+        self, page: Path, everything: list[Event]
+    ) -> None:
+        shown = [
+            json.loads(text)
+            for text in between(page.read_text("utf-8"), "lines").splitlines()
+            if text.startswith("{")
+        ]
+        assert [line["event"] for line in shown] == list(EVENTS)
+        trouble = Event("trouble", "ERROR", {"message": "amiss"})
+        real = [shape(line) for line in written([*everything, trouble])]
+        for line in shown:
+            assert shape(line) in real, line["event"]
+
+    def test_its_queries_name_what_there_is(self, page: Path, everything: list[Event]) -> None:
+        queries = "".join(re.findall(r"```text\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+        members = {"level", "event", "cold", "correlation_id", "result", "@timestamp"}
+        members |= {name for kind in EVENTS.values() for name in kind.members}
+        steps = {step for line in written(everything) for step in line.get("ms", ())}
+        named = set(re.findall(r"ms\.(\w+)", queries))
+        assert named
+        assert named <= steps
+        fields = re.findall(r"fields (.*)", queries)
+        assert {name for one in fields for name in one.split(", ")} <= members
