@@ -6,40 +6,48 @@ import gc
 gc.disable()
 
 import math
+import sys
 from dataclasses import asdict
 
-from chalice.app import Chalice, Rate, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
 from chalicelib.entrypoints.compat import compat
-from chalicelib.entrypoints.errors import as_problem
+from chalicelib.entrypoints.errors import as_problem, with_correlation_id
 from chalicelib.entrypoints.queue import work_off
 from chalicelib.entrypoints.records import records
 from chalicelib.entrypoints.webhooks import webhooks
 from chalicelib.services.deliver import send_due
 from chalicelib.services.sweep import sweep as sweep_due
 
-app = Chalice(app_name="eryaosu")
+# The log is ours: chalice would write errors only, and what an exception says.
+bootstrap.log_to(sys.stdout)
+app = Chalice(app_name="eryaosu", configure_logs=False)
 # Multipart has to survive API Gateway; urlencoded and JSON are texts.
 app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(api)
 app.register_blueprint(compat)
 app.register_blueprint(records)
 app.register_blueprint(webhooks)
+app.register_middleware(with_correlation_id, "http")
 app.register_middleware(as_problem, "http")
 
 
+def _scheduled(event: CloudWatchEvent) -> bootstrap.Container:
+    return bootstrap.container().traced(bootstrap.trace(event.event_id))
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def sweep(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
+def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Give what nobody came back for its end, and count what was not counted."""
-    return asdict(sweep_due(tools=bootstrap.container().tools))
+    return asdict(sweep_due(tools=_scheduled(event).tools))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def sender(event: object) -> dict[str, int]:  # noqa: ARG001  # a schedule says nothing
+def sender(event: CloudWatchEvent) -> dict[str, int]:
     """Send on the results that are due."""
-    return send_due(tools=bootstrap.container().tools)._asdict()
+    return send_due(tools=_scheduled(event).tools)._asdict()
 
 
 @app.on_sqs_message(queue="verifications", batch_size=10)

@@ -64,7 +64,8 @@ def start(imports: str, given: object = None) -> Seen:
         text=True,
         check=True,
     )
-    return Seen(*json.loads(done.stdout))
+    # What stands before it is the log.
+    return Seen(*json.loads(done.stdout.splitlines()[-1]))
 
 
 def turn(submission: Submission, serial: int) -> Mapping[str, Seen]:

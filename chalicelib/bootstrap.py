@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TextIO
 
 from botocore.config import Config
 from botocore.session import Session
 
+from chalicelib.adapters import log_lines
 from chalicelib.adapters.callbacks import HttpCallbacks
 from chalicelib.adapters.outbox import DynamoOutbox, DynamoSubmissions
 from chalicelib.adapters.provider import HttpProvider
@@ -20,8 +21,10 @@ from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.sealer import KmsSealer
 from chalicelib.adapters.secrets import SecretsManagerSecrets
 from chalicelib.adapters.table import Table
-from chalicelib.config import Settings, SettingsError, in_lambda
+from chalicelib.config import Settings, SettingsError, in_lambda, stage
 from chalicelib.domain.errors import ServiceUnavailableError
+from chalicelib.domain.events import Event, Level, Trace
+from chalicelib.domain.messages import correlation_id
 from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_local_dev_key
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Tools
@@ -44,6 +47,10 @@ class Container:
 
     tools: Tools
     policy: Policy
+
+    def traced(self, trace: Trace) -> "Container":
+        """The same for one piece of work: all that is told of it says where it comes from."""
+        return replace(self, tools=replace(self.tools, trace=trace))
 
 
 class SystemClock:
@@ -93,6 +100,7 @@ def build(settings: Settings) -> Container:
         callbacks=HttpCallbacks(allow_loopback=settings.callback_allow_loopback),
         breaker=CachedBreaker(repository, clock),
         clock=clock,
+        observe=log_lines.observe,
     )
     return Container(tools, policy_of(settings))
 
@@ -135,6 +143,7 @@ def _refuse_local_key(secret: Secret) -> None:
 
 _lock = threading.Lock()
 _container: Container | None = None
+_worked = False
 
 
 def container() -> Container:
@@ -159,8 +168,29 @@ def preload() -> None:
             container()
 
 
+def trace(given: object = None) -> Trace:
+    """Where the piece of work that begins now comes from; an id that is none of AWS's is dropped.
+
+    The first one of a process is cold.
+    """
+    global _worked  # as above
+    cold, _worked = not _worked, True
+    return Trace(correlation_id(given), cold)
+
+
+def tell(event: Event, trace: Trace) -> None:
+    """For what happens outside of a use case; there may be no container yet."""
+    observe = log_lines.observe if _container is None else _container.tools.observe
+    observe(event._replace(trace=trace))
+
+
+def log_to(stream: TextIO, level: Level = "INFO") -> None:
+    """Write the log there, from that level on."""
+    log_lines.write_to(stream, level, stage())
+
+
 def override(replacement: Container | None) -> None:
     """Put another one in place, in tests; None builds anew at the next call."""
-    global _container  # noqa: PLW0603  # as above
+    global _container, _worked  # as above
     with _lock:
-        _container = replacement
+        _container, _worked = replacement, False

@@ -1,6 +1,7 @@
 """Settings from the environment, read once and checked; nothing else reads ``os.environ``."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 from chalicelib.domain.codes import RESP_CODES, Billed
 
 LIVE_HOST = "idenauthen.market.alicloudapi.com"
+
+_STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 T = TypeVar("T")
 
@@ -75,6 +78,12 @@ class Settings:
                 "for trying things out on one machine"
             )
         return settings
+
+
+def stage(environ: Mapping[str, str] | None = None) -> str:
+    """The deployment's name, by which its metrics are told apart; never raises."""
+    name = (os.environ if environ is None else environ).get("STAGE", "").strip()
+    return name if _STAGE.fullmatch(name) else "local"
 
 
 def _read(

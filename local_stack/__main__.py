@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             dynoxide=options.dynoxide,
             worker=not options.no_worker,
             sweep_seconds=options.sweep_seconds,
+            log=sys.stderr if options.log else None,
         )
     except (OSError, SecretError) as exc:
         return _refused(exc, options)
@@ -75,6 +76,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=SWEEP_SECONDS,
         metavar="N",
         help=f"how often the schedules run; default {SWEEP_SECONDS}",
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="write the service's log to stderr, one JSON line each"
     )
     return parser.parse_args(arguments)
 

@@ -10,6 +10,7 @@ import base64
 import logging
 import re
 import threading
+import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
@@ -54,6 +55,7 @@ class _Events(LambdaEventConverter):
     ) -> dict[str, Any]:
         """The event of one request; what is no UTF-8 in a text is lost, as it is there."""
         event: dict[str, Any] = super().create_lambda_event(method, path, headers)
+        event["requestContext"]["requestId"] = str(uuid.uuid4())
         if body is not None:
             kind = event["headers"].get("content-type", "").partition(";")[0].strip().lower()
             binary = kind in self._binary

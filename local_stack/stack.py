@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from chalicelib.config import Settings
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
@@ -52,7 +53,8 @@ def local_secret() -> str:
 class Stack:
     """AWS stand-in, mock upstream, service, worker and schedules here, all in memory.
 
-    Without ``worker`` nobody receives what is queued.
+    Without ``worker`` nobody receives what is queued. ``log`` takes every line of the service's
+    log; without it only errors are written, to stdout.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Stack:
         dynoxide: bool = False,
         worker: bool = True,
         sweep_seconds: float = SWEEP_SECONDS,
+        log: TextIO | None = None,
     ) -> None:
         self._aws = AwsServer(port=ports.aws)
         self.appcode = parse(secret).appcode
@@ -72,6 +75,7 @@ class Stack:
         self._ports = ports
         self._worker = worker
         self._sweep_seconds = sweep_seconds
+        self._log = log
         self._stop: list[Callable[[], None]] = []
         self.env: dict[str, str] = {}
         self.api_url = ""
@@ -113,8 +117,10 @@ class Stack:
         # A broken setting of the caller's own environment stops the start here, by name.
         Settings.from_env()
         from app import app, sender, sweep, worker
+        from chalicelib import bootstrap
         from local_stack.gateway import ApiServer
 
+        bootstrap.log_to(self._log or sys.stdout, "INFO" if self._log else "ERROR")
         server = ApiServer(app, port=self._ports.api).start()
         self._stop.append(server.stop)
         self.api_url = server.url

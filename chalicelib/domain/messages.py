@@ -3,9 +3,12 @@
 {"ask": "vrf_…"}                        ask the pending verification's question
 {"deliver": "dlv_…"}                    send that result on
 {"repair": "vrf_…", "token": "…", …}    write down an answer that could not be written
+
+Each may have a ``correlation``, which leads its lines of the log back to the request.
 """
 
 import json
+import re
 from dataclasses import dataclass
 
 from chalicelib.domain.verification import Answer
@@ -16,6 +19,7 @@ class Ask:
     """A pending verification is to be asked."""
 
     verification_id: str
+    correlation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Deliver:
     """A delivery's next attempt is to be made."""
 
     delivery_id: str
+    correlation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,23 @@ class Repair:
     verification_id: str
     token: str
     answer: Answer
+    correlation: str | None = None
 
 
 Message = Ask | Deliver | Repair
+
+_CORRELATION = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+def correlation_id(value: object) -> str | None:
+    """The value if it may be told in a log; None for anything else.
+
+    >>> correlation_id("c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+    'c6af9ac6-7b61-11e6-9a41-93e8deadbeef'
+    """
+    if isinstance(value, str) and _CORRELATION.fullmatch(value):
+        return value
+    return None
 
 
 def encode(message: Message) -> str:
@@ -43,16 +62,19 @@ def encode(message: Message) -> str:
     >>> encode(Ask("vrf_1"))
     '{"ask": "vrf_1"}'
     """
-    return json.dumps(_fields(message), ensure_ascii=False)
+    fields = _fields(message)
+    if message.correlation is not None:
+        fields["correlation"] = message.correlation
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _fields(message: Message) -> dict[str, object]:
     match message:
-        case Ask(verification_id):
+        case Ask(verification_id, _):
             return {"ask": verification_id}
-        case Deliver(delivery_id):
+        case Deliver(delivery_id, _):
             return {"deliver": delivery_id}
-        case Repair(verification_id, token, answer):
+        case Repair(verification_id, token, answer, _):
             return {
                 "repair": verification_id,
                 "token": token,
@@ -65,13 +87,14 @@ def _fields(message: Message) -> dict[str, object]:
 def decode(text: str) -> Message:
     """The message of a text; raises ValueError for what ``encode`` never wrote."""
     fields = json.loads(text)
+    correlation = correlation_id(fields.get("correlation")) if isinstance(fields, dict) else None
     match fields:
         case {"ask": str(verification_id)}:
-            return Ask(verification_id)
+            return Ask(verification_id, correlation)
         case {"deliver": str(delivery_id)}:
-            return Deliver(delivery_id)
+            return Deliver(delivery_id, correlation)
         case {"repair": str(verification_id), "token": str(token), "code": str(code)}:
             message, request_id = fields.get("message"), fields.get("upstream_request_id")
             answer = Answer(code, str(message or ""), None if not request_id else str(request_id))
-            return Repair(verification_id, token, answer)
+            return Repair(verification_id, token, answer, correlation)
     raise ValueError("not a message of ours")

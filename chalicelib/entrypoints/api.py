@@ -23,6 +23,7 @@ from chalicelib.entrypoints.http import (
     json_body,
     query,
     respond_async,
+    trace_of,
 )
 from chalicelib.services import lookup, person, resolve
 from chalicelib.services.intake import accept
@@ -121,7 +122,11 @@ def get_verification(call: Call, verification_id: str) -> object:
     """One verification, in whatever state."""
     tools = call.container.tools
     found = lookup.get(
-        verification_id, client=call.client, repository=tools.repository, clock=tools.clock
+        verification_id,
+        client=call.client,
+        repository=tools.repository,
+        clock=tools.clock,
+        tell=tools.tell,
     )
     return documents.verification(found, person.kept(found, tools.repository, tools.sealer))
 
@@ -132,7 +137,11 @@ def erase_verification(call: Call, verification_id: str) -> object:
     """Erase the person."""
     tools = call.container.tools
     resolve.erase(
-        verification_id, client=call.client, repository=tools.repository, clock=tools.clock
+        verification_id,
+        client=call.client,
+        repository=tools.repository,
+        clock=tools.clock,
+        tell=tools.tell,
     )
     return Response(body="", status_code=204)
 
@@ -150,6 +159,7 @@ def resolve_verification(call: Call, verification_id: str) -> object:
         client=call.client,
         repository=tools.repository,
         clock=tools.clock,
+        tell=tools.tell,
     )
     return documents.verification(found, None)
 
@@ -203,15 +213,19 @@ def close_breaker(call: Call) -> object:
 @api.route("/healthz", methods=["GET"], content_types=_ANY)
 def healthz() -> Response:
     """Whether settings, secret and table are in reach; costs at most a cached read."""
+    trace = trace_of(_request())
     try:
         tools = bootstrap.container().tools
         tools.secrets.current()
         tools.breaker.current()
     except ServiceError as exc:
-        return errors.respond(exc)
+        refusal = exc
     except UnavailableError as exc:
-        return errors.out_of_reach(exc)
-    return as_json({"status": "ok"})
+        refusal = errors.out_of_reach(exc)
+    else:
+        return as_json({"status": "ok"})
+    errors.tell(refusal, trace)
+    return errors.respond(refusal)
 
 
 @api.route("/openapi.json", methods=["GET"], content_types=_ANY)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
+from chalicelib.bootstrap import Container
 from chalicelib.domain import codes
 from chalicelib.domain.errors import (
     MalformedRequestError,
@@ -18,6 +19,7 @@ from chalicelib.domain.errors import (
     VerificationEndedError,
     VerificationInProgressError,
 )
+from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import DerivedFields, Status, VerificationRequest
 from chalicelib.entrypoints import errors, http
 from chalicelib.services import access
@@ -66,18 +68,32 @@ _GATEWAY_CODES = {
 def iden_authentication() -> Response:
     """Ask one question the upstream's way."""
     request: Request = compat.current_request
+    trace = http.trace_of(request)
     form: Mapping[str, str] = {}
+    client: Client | None = None
     try:
-        key = http.credentials(request, "appcode")
-        if key is None:
-            return _gateway("A400MA", UnauthenticatedError("A key is needed."))
+        key = _key(request)
         form = _form(request)
-        return _completed(_verify(request, key, form), form)
+        container = bootstrap.container().traced(trace)
+        client = access.authenticate(key, scopes=("verify",), secrets=container.tools.secrets)
+        return _completed(_verify(request, container, client, form), form)
     except ServiceError as exc:
+        errors.tell(exc, trace, client=client, paid=True)
         return _refused(exc, form)
     except Exception as exc:  # noqa: BLE001  # nothing may become an unhandled 500
-        errors.log_unexpected(exc)
+        errors.tell_fault(exc, trace)
         return _refused(http.unexpected(paid=True), form)
+
+
+def _key(request: Request) -> str:
+    key = http.credentials(request, "appcode")
+    if key is None:
+        raise _NoKeyError("A key is needed.")
+    return key
+
+
+class _NoKeyError(UnauthenticatedError):
+    """The upstream has a code of its own for that."""
 
 
 def _form(request: Request) -> Mapping[str, str]:
@@ -86,9 +102,9 @@ def _form(request: Request) -> Mapping[str, str]:
     return http.form_body(request)
 
 
-def _verify(request: Request, key: str, form: Mapping[str, str]) -> Result:
-    container = bootstrap.container()
-    client = access.authenticate(key, scopes=("verify",), secrets=container.tools.secrets)
+def _verify(
+    request: Request, container: Container, client: Client, form: Mapping[str, str]
+) -> Result:
     idempotency_key = http.idempotency_key(request)
     default = DEFAULT_MAX_AGE if idempotency_key is None else 0
     question = VerificationRequest(
@@ -146,6 +162,8 @@ def _answer(
 
 def _refused(exc: ServiceError, form: Mapping[str, str]) -> Response:
     resp_code = _RESP_CODES.get(exc.code)
+    if isinstance(exc, _NoKeyError):
+        return _gateway("A400MA", exc)
     if resp_code is None:
         return _gateway(_received(exc) or _GATEWAY_CODES.get(exc.code, "D504TO"), exc)
     return _answer(

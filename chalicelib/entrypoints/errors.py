@@ -1,23 +1,27 @@
 """The one table from a domain error to an HTTP answer: problem details, RFC 9457."""
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Response
 
+from chalicelib import bootstrap
+from chalicelib.domain import events
 from chalicelib.domain.codes import PROBLEMS
 from chalicelib.domain.errors import (
+    BreakerOpenError,
     MethodNotAllowedError,
     ServiceError,
     ServiceUnavailableError,
+    UnexpectedError,
     VerificationEndedError,
 )
+from chalicelib.domain.events import Trace
+from chalicelib.domain.messages import correlation_id
+from chalicelib.domain.secret import Client
 from chalicelib.services.ports import PortError
-
-logger = logging.getLogger("eryaosu")
 
 TYPE_BASE = "urn:eryaosu:problem:"
 
@@ -79,9 +83,6 @@ def problem(error: ServiceError) -> dict[str, object]:
 
 def respond(error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP answer of an error."""
-    if isinstance(error.__cause__, PortError):
-        # Logged once, here; the text of a port's error never holds a person or a secret.
-        logger.error("%s: %s", error.code, error.__cause__)
     document = problem(error)
     status = STATUSES[error.code][0]
     extra: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
@@ -93,11 +94,36 @@ def respond(error: ServiceError, headers: Mapping[str, str] | None = None) -> Re
     return Response(body=dumps(document), status_code=status, headers=extra)
 
 
-def out_of_reach(exc: PortError) -> Response:
-    """The HTTP answer when a port fails outside a paid call."""
+def tell(
+    error: ServiceError, trace: Trace, *, client: Client | None = None, paid: bool = False
+) -> None:
+    """Let a refusal be known, once: how a verification ended is told where it ended.
+
+    ``client`` is who asks, once that is certain; ``paid`` if it is for a paid call.
+    """
+    if isinstance(error, VerificationEndedError | UnexpectedError):
+        return
+    cause = error.__cause__
+    while isinstance(cause, ServiceError):
+        cause = cause.__cause__
+    # The text of a port's error never holds a person or a secret.
+    named = str(cause) if isinstance(cause, PortError) else None
+    stopped = isinstance(error, BreakerOpenError)
+    event = events.refused(
+        error,
+        client=client,
+        paid=paid,
+        cause=named,
+        breaker=stopped,
+    )
+    bootstrap.tell(event, trace)
+
+
+def out_of_reach(exc: PortError) -> ServiceError:
+    """What is answered when a port fails outside a paid call."""
     refusal = ServiceUnavailableError("A part of the service is out of reach.")
     refusal.__cause__ = exc
-    return respond(refusal)
+    return refusal
 
 
 def dumps(value: object) -> str:
@@ -105,13 +131,22 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def log_unexpected(exc: Exception) -> None:
+def tell_fault(exc: Exception, trace: Trace) -> None:
     """A fault of ours: its type and place, never its text, which may hold a person."""
-    trace = exc.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
-    logger.error("unexpected %s at %s", type(exc).__name__, where)
+    last = exc.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else "?"
+    bootstrap.tell(events.fault(type(exc).__name__, where), trace)
+
+
+def with_correlation_id(event: Any, get_response: Callable[[Any], Response]) -> Response:  # noqa: ANN401
+    """Middleware: the caller learns by which id the request is found in the log."""
+    response = get_response(event)
+    correlation = correlation_id(event.context.get("requestId") if event else None)
+    if correlation is not None:
+        response.headers["X-Correlation-Id"] = correlation
+    return response
 
 
 def as_problem(event: Any, get_response: Callable[[Any], Response]) -> Response:  # noqa: ANN401

@@ -10,6 +10,7 @@ from chalice.app import Request, Response
 
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
+from chalicelib.domain import events
 from chalicelib.domain.errors import (
     PayloadTooLargeError,
     ServiceError,
@@ -21,6 +22,7 @@ from chalicelib.domain.submission import Handshake, HookRequest, Ignored
 from chalicelib.entrypoints import errors
 from chalicelib.entrypoints.forms import registry
 from chalicelib.entrypoints.forms.profile import Answer, Profile
+from chalicelib.entrypoints.http import trace_of
 from chalicelib.services import hooks
 from chalicelib.services.hooks import Receipt, Taken
 from chalicelib.services.ports import PortError
@@ -31,22 +33,26 @@ _BUSY_SECONDS = 30
 
 def answered(request: Request, source_id: str, token: str | None) -> Response:
     """The vendor's answer, whatever happens; ``token`` is the one in the path."""
+    trace = trace_of(request)
     try:
-        return _take(request, source_id, token, bootstrap.container())
+        return _take(request, source_id, token, bootstrap.container().traced(trace))
     except (UnauthenticatedError, PayloadTooLargeError) as exc:
-        return errors.respond(exc)
+        refusal: ServiceError = exc
     except (ServiceError, PortError) as exc:
-        return _busy(exc)
+        refusal = _busy()
+        refusal.__cause__ = exc
     except Exception as exc:  # noqa: BLE001  # the vendor is to send it again, not to give up
-        errors.log_unexpected(exc)
-        return _busy(None)
+        errors.tell_fault(exc, trace)
+        return errors.respond(_busy())
+    # Not the path's word for a source, which may be anything.
+    errors.tell(refusal, trace, paid=True)
+    return errors.respond(refusal)
 
 
-def _busy(exc: Exception | None) -> Response:
+def _busy() -> ServiceError:
     refusal = ServiceUnavailableError("Nothing was taken; send it again.")
     refusal.retry_after = _BUSY_SECONDS
-    refusal.__cause__ = exc
-    return errors.respond(refusal)
+    return refusal
 
 
 def _take(request: Request, source_id: str, token: str | None, container: Container) -> Response:
@@ -61,6 +67,7 @@ def _take(request: Request, source_id: str, token: str | None, container: Contai
     if isinstance(entry, Handshake):
         return _response(Answer(200, entry.body, entry.content_type))
     if isinstance(entry, Ignored):
+        tools.tell(events.submission_ignored(source.id, entry.reason))
         return _response(profile.ignored(entry.reason))
     receipt = hooks.take(entry, source, assurance, tools=tools, policy=container.policy)
     return _response(_told(receipt, source, profile))

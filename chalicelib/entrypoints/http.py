@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     UnexpectedError,
     UnsupportedMediaTypeError,
 )
+from chalicelib.domain.events import Trace
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import CHINA
 from chalicelib.entrypoints import errors
@@ -60,24 +61,33 @@ def answering(
     def decorate(view: Callable[..., object]) -> Callable[..., Response]:
         @functools.wraps(view)
         def wrapped(**arguments: str) -> Response:
+            request, client = current(), None
+            trace = trace_of(request)
             try:
-                request, container = current(), bootstrap.container()
+                container = bootstrap.container().traced(trace)
                 client = access.authenticate(
                     bearer(request), scopes=scopes, secrets=container.tools.secrets
                 )
                 answer = view(Call(request, container, client), **arguments)
                 return answer if isinstance(answer, Response) else as_json(answer)
             except ServiceError as exc:
-                return errors.respond(exc)
+                refusal = exc
             except PortError as exc:
-                return errors.out_of_reach(exc)
+                refusal = errors.out_of_reach(exc)
             except Exception as exc:  # noqa: BLE001  # nothing may become an unhandled 500
-                errors.log_unexpected(exc)
+                errors.tell_fault(exc, trace)
                 return errors.respond(unexpected(paid=paid))
+            errors.tell(refusal, trace, client=client, paid=paid)
+            return errors.respond(refusal)
 
         return wrapped
 
     return decorate
+
+
+def trace_of(request: Request) -> Trace:
+    """Of one request; only API Gateway's own id of it is taken, never a header of the caller's."""
+    return bootstrap.trace(request.context.get("requestId"))
 
 
 def unexpected(*, paid: bool) -> ServiceError:

@@ -1,18 +1,17 @@
 """Messages of the queue, one after the other; a failed one does not hold up the others."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
+from chalicelib.domain import events
 from chalicelib.domain.errors import ServiceError
-from chalicelib.domain.messages import Ask, Deliver, Repair, decode
+from chalicelib.domain.events import Trace
+from chalicelib.domain.messages import Ask, Deliver, Message, Repair, decode
 from chalicelib.entrypoints import errors
 from chalicelib.services import deliver, work
 from chalicelib.services.ports import PortError
-
-logger = logging.getLogger("eryaosu")
 
 Json = dict[str, object]
 
@@ -42,24 +41,27 @@ def _seconds_needed() -> float:
 
 
 def _done(body: str) -> bool:
+    trace = Trace()
     try:
-        _work(body, bootstrap.container())
+        message = decode(body)
+        trace = bootstrap.trace(message.correlation)
+        _work(message, bootstrap.container().traced(trace))
     except (PortError, ServiceError) as exc:
         # Its text never holds a person or a secret; what led there might.
-        logger.error("a message comes again: %s", exc)  # noqa: TRY400
+        bootstrap.tell(events.message_given_back(str(exc)), trace)
     except Exception as exc:  # noqa: BLE001  # one bad message must not fail the others
-        errors.log_unexpected(exc)
+        errors.tell_fault(exc, trace)
     else:
         return True
     return False
 
 
-def _work(body: str, container: Container) -> None:
+def _work(message: Message, container: Container) -> None:
     tools, policy = container.tools, container.policy
-    match decode(body):
-        case Ask() as message:
+    match message:
+        case Ask():
             work.ask(message, tools=tools, policy=policy)
-        case Repair() as message:
+        case Repair():
             work.repair(message, tools=tools, policy=policy)
-        case Deliver() as message:
+        case Deliver():
             deliver.deliver(message, tools=tools)

@@ -27,20 +27,24 @@ class CachedBreaker:
             self._known, self._read_at = self._repository.breaker(), now
         return self._known
 
-    def note(self, row: Row, now: datetime, appcode_mark: str) -> None:
-        """Take an answer into account; losing this note costs nobody anything."""
+    def note(self, row: Row, now: datetime, appcode_mark: str) -> Breaker | None:
+        """Take an answer into account, and return the breaker if that opened it.
+
+        Losing this note costs nobody anything.
+        """
         try:
             known = self.current()
             for _ in range(_TRIES):
                 changed = rules.after(known, row, now, appcode_mark)
                 if changed is known:
-                    return
+                    return None
                 if self._repository.set_breaker(changed, before=known):
                     self._known = changed
-                    return
+                    return None if changed.cause is None else changed
                 known = self._known = self._repository.breaker()
         except PortError:
             self._known = None
+        return None
 
     def close(self) -> Breaker:
         """A human says that the cause is mended; raises UnavailableError."""

@@ -6,6 +6,7 @@ from math import ceil
 from typing import NamedTuple
 
 from chalicelib.domain import delivery as rules
+from chalicelib.domain import events
 from chalicelib.domain.delivery import CallbackResult, Delivery, DeliveryStatus, Fault
 from chalicelib.domain.errors import NotFoundError
 from chalicelib.domain.messages import Deliver
@@ -49,6 +50,7 @@ def _attempt(taken: Delivery, verification: Verification, tools: Tools) -> None:
     after = rules.attempted(taken, result, now, tools.jitter())
     if not tools.outbox.replace(after, taken):
         return  # its lease ended and somebody else made an attempt
+    tools.tell(events.delivery_attempted(after))
     if after.status is DeliveryStatus.DISABLED:
         tools.outbox.set_disabled(taken.client, taken.endpoint, disabled=True)
     if after.due_at is not None and after.due_at - now <= _LONGEST_QUEUE_DELAY:
@@ -66,7 +68,7 @@ def _post(taken: Delivery, verification: Verification, tools: Tools) -> Callback
 def queue(delivery: Delivery, tools: Tools, *, delay: int = 0) -> None:
     """Have the worker make an attempt; the schedule does, should the message get lost."""
     with suppress(UnavailableError):
-        tools.queue.send(Deliver(delivery.id), delay)
+        tools.queue.send(Deliver(delivery.id, tools.correlation), delay)
 
 
 class Sent(NamedTuple):
@@ -79,7 +81,7 @@ def send_due(*, tools: Tools, limit: int = 500) -> Sent:
     """One round of the schedule; raises UnavailableError."""
     due = tools.outbox.due(tools.clock.now(), limit)
     for delivery in due:
-        tools.queue.send(Deliver(delivery.id))
+        tools.queue.send(Deliver(delivery.id, tools.correlation))
     return Sent(len(due))
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from chalicelib.domain import person_name, reference, resident_id, stored_submission
+from chalicelib.domain import events, person_name, reference, resident_id, stored_submission
 from chalicelib.domain.errors import (
     ErasedError,
     MalformedRequestError,
@@ -66,6 +66,7 @@ def take(
     policy: Policy,
 ) -> Receipt:
     """Queue the entry, or keep it with the reason why not; raises UnavailableError."""
+    started = tools.clock.monotonic()
     entry_id = tools.secrets.current().verification_id(source.id, entry.dedupe)
     refused = _queued(entry, source, tools, policy)
     if refused is None:
@@ -87,6 +88,11 @@ def take(
         sealed=_sealed(entry, entry_id, tools) if policy.keep_person else None,
     )
     tools.submissions.add(stored)
+    spent = {"total": tools.clock.monotonic() - started}
+    if refused is _SHADOW:
+        tools.tell(events.submission_shadowed(entry_id, source.id, spent))
+    else:
+        tools.tell(events.submission_rejected(entry_id, source.id, refused.reason, spent))
     return Receipt(Taken(status.value), entry_id, refused.reason)
 
 
@@ -117,10 +123,12 @@ def _queued(
         draft = replace(run.draft(secret), submission=_harmless(entry.dedupe))
         intake.put(run, draft, None, secret)
     except ConflictError as conflict:
-        if conflict.current is not None and conflict.current.status is Status.PENDING:
-            # Sent again because our answer was lost, and with it perhaps the message.
-            with suppress(UnavailableError):
-                tools.queue.send(Ask(conflict.current.id))
+        if conflict.current is not None:
+            run.tell_replay(conflict.current)
+            if conflict.current.status is Status.PENDING:
+                # Sent again because our answer was lost, and with it perhaps the message.
+                with suppress(UnavailableError):
+                    tools.queue.send(Ask(conflict.current.id, tools.correlation))
         return _DUPLICATE
     except RequestError as exc:
         return _Refused(exc.reason or exc.code, exc.detail)

@@ -8,6 +8,7 @@ import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from chalicelib.domain import events
 from chalicelib.domain import verification as rules
 from chalicelib.domain.errors import ServiceUnavailableError, VerificationEndedError
 from chalicelib.domain.messages import Ask
@@ -31,22 +32,31 @@ def accept(
     """
     run = Run(request, client.name, tools, policy, started=tools.clock.monotonic())
     try:
-        return _accepted(run)
+        found = _accepted(run)
+    except VerificationEndedError as exc:
+        run.tell_replay(exc.verification)
+        raise
     except UnavailableError as exc:
         raise ServiceUnavailableError(
             "A part of the service is out of reach. Nothing was accepted; post again with the "
             "same Idempotency-Key."
         ) from exc
+    run.tell_replay(found)
+    return found
 
 
 def _accepted(run: Run) -> Verification:
-    secret = run.tools.secrets.current()
+    with run.step("secret"):
+        secret = run.tools.secrets.current()
     draft = run.draft(secret)
     repository, clock = run.tools.repository, run.tools.clock
-    standing = None if draft.fingerprint is None else repository.get(draft.id)
+    with run.step("read"):
+        standing = None if draft.fingerprint is None else repository.get(draft.id)
     while True:
         if standing is not None:
-            standing = settle_lease(standing, repository=repository, clock=clock)
+            standing = settle_lease(
+                standing, repository=repository, clock=clock, tell=run.tools.tell
+            )
         if standing is not None and not _again(standing, draft):
             return standing
         try:
@@ -71,12 +81,15 @@ def put(
     """Check, seal, write and queue; raises RequestError, ConflictError, UnavailableError."""
     person, warnings = run.checked()
     asked = run.about(base, person, warnings, secret)
-    sealed = run.tools.sealer.seal(_plain(person, run.request.max_age_seconds), asked.id)
+    with run.step("seal"):
+        sealed = run.tools.sealer.seal(_plain(person, run.request.max_age_seconds), asked.id)
     pending = rules.accept(asked, sealed, run.tools.clock.now() + RESEND_AFTER)
-    run.tools.repository.write(Write(pending, standing))
+    with run.step("write"):
+        run.tools.repository.write(Write(pending, standing))
     # The sweeper sends it again, should this be lost.
-    with suppress(UnavailableError):
-        run.tools.queue.send(Ask(pending.id))
+    with run.step("queue"), suppress(UnavailableError):
+        run.tools.queue.send(Ask(pending.id, run.tools.correlation))
+    run.tell(events.accepted(pending, run.so_far()))
     return pending
 
 
@@ -102,5 +115,6 @@ def queue_again(pending: Verification, *, tools: Tools, now: datetime) -> Verifi
     """
     moved = rules.postpone(pending, now + RESEND_AFTER)
     tools.repository.write(Write(moved, pending))
-    tools.queue.send(Ask(pending.id))
+    tools.queue.send(Ask(pending.id, tools.correlation))
+    tools.tell(events.queued_again(moved, wait_seconds=0))
     return moved

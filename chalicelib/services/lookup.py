@@ -10,7 +10,7 @@ from chalicelib.domain.secret import Client
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.expiry import settle_lease
-from chalicelib.services.ports import Clock, Page, Repository
+from chalicelib.services.ports import Clock, Observe, Page, Repository
 
 _PAGES = 10
 
@@ -38,12 +38,12 @@ def _may_see(verification: Verification, client: Client) -> bool:
 
 
 def get(
-    verification_id: str, *, client: Client, repository: Repository, clock: Clock
+    verification_id: str, *, client: Client, repository: Repository, clock: Clock, tell: Observe
 ) -> Verification:
     """One verification; raises NotFoundError, for another client's as well."""
     found = repository.get(verification_id)
     if found is not None:
-        found = settle_lease(found, repository=repository, clock=clock)
+        found = settle_lease(found, repository=repository, clock=clock, tell=tell)
     if found is None or not _may_see(found, client):
         raise NotFoundError("There is no such verification for this client.", verification_id=None)
     return found

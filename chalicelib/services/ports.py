@@ -4,13 +4,14 @@ Each port has one contract suite in ``tests/integration`` that the fake and the 
 alike.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.delivery import CallbackResult, Delivery
+from chalicelib.domain.events import Event
 from chalicelib.domain.messages import Message
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.stored_submission import StoredSubmission
@@ -208,6 +209,10 @@ class Callbacks(Protocol):
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
         """One attempt to send this JSON; takes seconds at most, never raises or repeats itself."""
+
+
+Observe = Callable[[Event], None]
+"""Whoever wants to know what happens; never raises."""
 
 
 class Clock(Protocol):

@@ -10,6 +10,7 @@ from chalicelib.services.ports import (
     ConflictError,
     Hold,
     HoldConflictError,
+    Observe,
     Repository,
 )
 from chalicelib.services.store import store
@@ -23,10 +24,13 @@ def resolve(
     client: Client,
     repository: Repository,
     clock: Clock,
+    tell: Observe,
 ) -> Verification:
     """A human's word on an unknown; raises NotFoundError, NotUnknownError, ErasedError."""
     while True:
-        found = lookup.get(verification_id, client=client, repository=repository, clock=clock)
+        found = lookup.get(
+            verification_id, client=client, repository=repository, clock=clock, tell=tell
+        )
         after = rules.resolve(found, billed=billed, action=action, now=clock.now())
         try:
             return store(repository, after, found)
@@ -34,13 +38,17 @@ def resolve(
             continue  # a late answer came in between; look again
 
 
-def erase(verification_id: str, *, client: Client, repository: Repository, clock: Clock) -> None:
+def erase(
+    verification_id: str, *, client: Client, repository: Repository, clock: Clock, tell: Observe
+) -> None:
     """Erase the person; harmless to repeat.
 
     Raises NotFoundError, VerificationInProgressError.
     """
     while True:
-        found = lookup.get(verification_id, client=client, repository=repository, clock=clock)
+        found = lookup.get(
+            verification_id, client=client, repository=repository, clock=clock, tell=tell
+        )
         if found.erased:
             return
         try:

@@ -70,9 +70,9 @@ def count(repository: Repository, verification: Verification) -> Verification:
     )
 
 
-def queue_latest(verification: Verification, queue: Queue) -> None:
+def queue_latest(verification: Verification, queue: Queue, correlation: str | None) -> None:
     """Have the end that was just written told at once; the schedule does, should this get lost."""
     if verification.callback_url is not None and verification.told:
         latest = delivery_id(verification.id, verification.callback_url, verification.told)
         with suppress(UnavailableError):
-            queue.send(Deliver(latest))
+            queue.send(Deliver(latest, correlation))

@@ -33,7 +33,7 @@ def sweep(*, tools: Tools, limit: int = 500) -> Swept:
 def _settle(verification: Verification, swept: Swept, tools: Tools) -> None:
     now = tools.clock.now()
     if verification.lease_expired(now):
-        settle_lease(verification, repository=tools.repository, clock=tools.clock)
+        settle_lease(verification, repository=tools.repository, clock=tools.clock, tell=tools.tell)
         swept.expired += 1
     elif verification.status is Status.PENDING:
         queue_again(verification, tools=tools, now=now)

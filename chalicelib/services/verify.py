@@ -7,12 +7,12 @@ not stored and does not bind the Idempotency-Key. The claim is a conditional wri
 """
 
 import secrets as randomness
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from chalicelib.domain import codes, person_name, resident_id
+from chalicelib.domain import codes, events, person_name, resident_id
 from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.errors import (
@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
     VerificationEndedError,
     VerificationInProgressError,
 )
+from chalicelib.domain.events import Event, Trace
 from chalicelib.domain.messages import Repair
 from chalicelib.domain.secret import Client, Secret, id_from
 from chalicelib.domain.verification import (
@@ -45,6 +46,7 @@ from chalicelib.services.ports import (
     ContendedError,
     Hold,
     HoldConflictError,
+    Observe,
     Outbox,
     PortError,
     Provider,
@@ -89,9 +91,13 @@ class Result:
     person: DerivedFields | None = None
 
 
+def tell_nobody(event: Event) -> None:
+    """For who wants to know nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The ports of a verification, built once a container."""
+    """The ports of a verification, built once a container; ``trace`` is of one piece of work."""
 
     repository: Repository
     provider: Provider
@@ -105,6 +111,17 @@ class Tools:
     clock: Clock
     new_token: Callable[[], str] = lambda: randomness.token_hex(16)
     jitter: Callable[[], float] = lambda: randomness.randbelow(1000) / 1000
+    observe: Observe = tell_nobody
+    trace: Trace = events.NO_TRACE
+
+    @property
+    def correlation(self) -> str | None:
+        """What leads a message's lines back to the request."""
+        return self.trace.correlation_id
+
+    def tell(self, event: Event) -> None:
+        """Let it be known, with where this work comes from."""
+        self.observe(event._replace(trace=self.trace))
 
 
 def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy: Policy) -> Result:
@@ -117,12 +134,17 @@ def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy
     """
     run = Run(request, client.name, tools, policy, started=tools.clock.monotonic())
     try:
-        return run.answer()
+        result = run.answer()
+    except VerificationEndedError as exc:
+        run.tell_replay(exc.verification)
+        raise
     except UnavailableError as exc:
         raise ServiceUnavailableError(
             "A part of the service is out of reach. Nothing was sent; post again with the same "
             "Idempotency-Key."
         ) from exc
+    run.tell_replay(result.verification)
+    return result
 
 
 def refuse_if_other(found: Verification, draft: Verification) -> None:
@@ -149,13 +171,41 @@ class Run:
     tools: Tools
     policy: Policy
     started: float
+    steps: dict[str, float] = field(default_factory=dict)
+    told: bool = False
+
+    def tell(self, event: Event) -> None:
+        """Let what came of it be known."""
+        self.told = True
+        self.tools.tell(event)
+
+    def tell_replay(self, found: Verification) -> None:
+        """Unless it came about just now."""
+        if not self.told:
+            self.tell(events.replayed(found, self.so_far()))
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time it; a step that is made again adds up."""
+        began = self.tools.clock.monotonic()
+        try:
+            yield
+        finally:
+            spent = self.tools.clock.monotonic() - began
+            self.steps[name] = self.steps.get(name, 0.0) + spent
+
+    def so_far(self) -> events.Steps:
+        """The seconds of each step, and of all."""
+        return {**self.steps, "total": self.tools.clock.monotonic() - self.started}
 
     def answer(self) -> Result:
         """Ask for a caller who waits; ``verify`` says what it raises."""
-        secret = self.tools.secrets.current()
+        with self.step("secret"):
+            secret = self.tools.secrets.current()
         draft = self.draft(secret)
         while True:
-            standing = self._standing(draft)
+            with self.step("read"):
+                standing = self._standing(draft)
             if standing is not None and standing.status in {Status.COMPLETED, Status.PENDING}:
                 return self._replayed(standing)
             result = self._settled(standing or draft, standing, secret)
@@ -181,7 +231,8 @@ class Run:
         person, warnings = self.checked()
         asked = self.about(base, person, warnings, secret)
         try:
-            hold = self._hold(asked)
+            with self.step("read"):
+                hold = self._hold(asked)
             source = self._reusable(hold)
             if source is not None:
                 return self._reused(asked, standing, source)
@@ -237,7 +288,7 @@ class Run:
         clock, repository = self.tools.clock, self.tools.repository
         pause = 0.05
         while found is not None:
-            found = settle_lease(found, repository=repository, clock=clock)
+            found = settle_lease(found, repository=repository, clock=clock, tell=self.tools.tell)
             if found is None or found.status is not Status.IN_PROGRESS:
                 return found
             if clock.monotonic() + pause - self.started > self.policy.duplicate_wait:
@@ -308,8 +359,10 @@ class Run:
         self, asked: Verification, standing: Verification | None, source: Verification
     ) -> Result:
         reused = rules.reuse(asked, source, self.tools.clock.now())
-        stored = store(self.tools.repository, reused, standing)
-        queue_latest(stored, self.tools.queue)
+        with self.step("write"):
+            stored = store(self.tools.repository, reused, standing)
+            queue_latest(stored, self.tools.queue, self.tools.correlation)
+        self.tell(events.verification_ended(stored, None, self.so_far()))
         return self._replayed(stored)
 
     def _claimed(
@@ -320,7 +373,8 @@ class Run:
         secret: Secret,
     ) -> Verification:
         """Own the paid call; raises ConflictError or HoldConflictError if somebody else does."""
-        self._refuse_if_stopped(secret)
+        with self.step("breaker"):
+            self._refuse_if_stopped(secret)
         self._refuse_if_late()
         claimed = rules.claim(
             asked,
@@ -328,7 +382,8 @@ class Run:
             now=self.tools.clock.now(),
             lease=self.policy.lease,
         )
-        self.tools.repository.write(Write(claimed, standing, take=hold))
+        with self.step("claim"):
+            self.tools.repository.write(Write(claimed, standing, take=hold))
         return claimed
 
     def _refuse_if_stopped(self, secret: Secret) -> None:
@@ -352,12 +407,18 @@ class Run:
         return self.policy.deadline - (self.tools.clock.monotonic() - self.started)
 
     def _asked(self, claimed: Verification, person: Person, secret: Secret) -> Result:
-        answer = self._ask(claimed, person, secret)
+        with self.step("ask"):
+            answer = self._ask(claimed, person, secret)
         if codes.find(answer.code).problem == "appcode_invalid":
-            answer, secret = self._ask_with_fresh_secret(claimed, person, secret, answer)
+            with self.step("ask"):
+                answer, secret = self._ask_with_fresh_secret(claimed, person, secret, answer)
         row = codes.find(answer.code, self.policy.billed)
         ended = self._ended(claimed, answer, row)
-        self.tools.breaker.note(row, self.tools.clock.now(), secret.appcode_mark)
+        attempt = events.attempt_of(ended, claimed.attempts[-1].token)
+        self.tell(events.verification_ended(ended, attempt, self.so_far()))
+        opened = self.tools.breaker.note(row, self.tools.clock.now(), secret.appcode_mark)
+        if opened is not None:
+            self.tell(events.breaker_opened(opened, row))
         if ended.status is not Status.COMPLETED:
             raise VerificationEndedError(ended)
         return Result(ended, answer.person)
@@ -390,17 +451,18 @@ class Run:
     def _ended(self, claimed: Verification, answer: Answer, row: codes.Row) -> Verification:
         """Write the end; the caller gets the answer even if nothing can be written."""
         token, now = claimed.attempts[-1].token, self.tools.clock.now()
-        sealed, extra = self._sealed(claimed, answer)
+        with self.step("seal"):
+            sealed, extra = self._sealed(claimed, answer)
         give_up = self.tools.clock.monotonic() + _END_SECONDS
         before: Verification | None = claimed
         ended = claimed
         while before is not None and any(a.token == token for a in before.attempts):
             ended = rules.record(before, token, answer, row, now)
             ended = replace(ended, warnings=(*ended.warnings, *extra))
+            person = None if before.erased else sealed
             try:
-                stored = store(
-                    self.tools.repository, ended, before, person=None if before.erased else sealed
-                )
+                with self.step("write"):
+                    stored = store(self.tools.repository, ended, before, person=person)
             except ConflictError as conflict:
                 before = conflict.current
             except PortError:
@@ -409,14 +471,14 @@ class Run:
                     break
                 self.tools.clock.sleep(0.1 + 0.2 * self.tools.jitter())
             else:
-                queue_latest(stored, self.tools.queue)
+                queue_latest(stored, self.tools.queue, self.tools.correlation)
                 return stored
         return replace(ended, warnings=(*ended.warnings, "not_recorded"))
 
     def _leave_for_repair(self, verification_id: str, token: str, answer: Answer) -> None:
         """The table does not take the answer: the worker will write it, or the lease ends it."""
         with suppress(UnavailableError):
-            self.tools.queue.send(Repair(verification_id, token, answer))
+            self.tools.queue.send(Repair(verification_id, token, answer, self.tools.correlation))
 
     def _sealed(
         self, claimed: Verification, answer: Answer
@@ -425,5 +487,6 @@ class Run:
             return None, ()
         try:
             return persons.seal(answer.person, claimed.id, self.tools.sealer), ()
-        except UnavailableError:
+        except UnavailableError as exc:
+            self.tools.tell(events.person_not_kept(claimed, str(exc)))
             return None, ("person_not_kept",)

@@ -4,10 +4,10 @@ Any number of copies of a message, in any order, do what one does: the verificat
 says what is left to do.
 """
 
-import logging
+from contextlib import suppress
 from datetime import timedelta
 
-from chalicelib.domain import codes
+from chalicelib.domain import codes, events
 from chalicelib.domain import verification as rules
 from chalicelib.domain.errors import (
     BreakerOpenError,
@@ -16,6 +16,7 @@ from chalicelib.domain.errors import (
     VerificationEndedError,
     VerificationInProgressError,
 )
+from chalicelib.domain.events import Event
 from chalicelib.domain.messages import Ask, Repair
 from chalicelib.domain.verification import Failure, Status, Verification
 from chalicelib.services import intake
@@ -32,7 +33,7 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
     """Ask a pending verification's question; raises UnavailableError, ServiceError."""
     found = tools.repository.get(message.verification_id)
     if found is not None:
-        found = settle_lease(found, repository=tools.repository, clock=tools.clock)
+        found = settle_lease(found, repository=tools.repository, clock=tools.clock, tell=tools.tell)
     if found is None or found.status is not Status.PENDING:
         return
     started = tools.clock.monotonic()
@@ -50,24 +51,33 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
         if exc.verification.id != found.id:
             _later(found, exc, _UNTIL_A_HUMAN_ACTS, tools)
     except RequestError as exc:
-        _move(found, rules.give_up(found, Failure(exc.code, exc.detail), tools.clock.now()), tools)
+        _give_up(found, Failure(exc.code, exc.detail), tools)
 
 
 def _later(found: Verification, why: ServiceError, wait: timedelta, tools: Tools) -> None:
     now, failure = tools.clock.now(), Failure(why.code, why.detail)
     if rules.waited_too_long(found, now):
-        _move(found, rules.give_up(found, failure, now), tools)
+        _give_up(found, failure, tools)
     else:
         # Another verification's trouble would read as if it were this one's.
-        told = failure if isinstance(why, BreakerOpenError) else None
-        _move(found, rules.postpone(found, now + wait, told), tools)
+        stopped = isinstance(why, BreakerOpenError)
+        after = rules.postpone(found, now + wait, failure if stopped else None)
+        event = events.queued_again(
+            after, wait_seconds=wait.total_seconds(), why=why.code, breaker=stopped
+        )
+        _move(found, after, event, tools)
 
 
-def _move(found: Verification, after: Verification, tools: Tools) -> None:
-    try:
+def _give_up(found: Verification, failure: Failure, tools: Tools) -> None:
+    after = rules.give_up(found, failure, tools.clock.now())
+    _move(found, after, events.verification_ended(after, None), tools)
+
+
+def _move(found: Verification, after: Verification, event: Event, tools: Tools) -> None:
+    # Whoever moved it meanwhile has told so.
+    with suppress(ConflictError):
         store(tools.repository, after, found)
-    except ConflictError:
-        logging.getLogger("eryaosu").info("%s moved meanwhile", found.id)
+        tools.tell(event)
 
 
 def repair(message: Repair, *, tools: Tools, policy: Policy) -> None:
@@ -84,4 +94,5 @@ def repair(message: Repair, *, tools: Tools, policy: Policy) -> None:
         except ConflictError as conflict:
             found = conflict.current
         else:
+            tools.tell(events.repaired(after, message.token))
             return

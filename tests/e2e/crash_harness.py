@@ -191,6 +191,8 @@ def disturb(
 
     ``beside`` runs now and then, in a process of its own. Tells how many died and were forked.
     """
+    # What is said at the end has stdout to itself.
+    bootstrap.log_to(Path(os.devnull).open("w"))  # noqa: SIM115  # as long as this runs
     started, deaths, forks = time.monotonic(), 0, 0
     running: dict[int, int] = {}
     finished: set[int] = set()

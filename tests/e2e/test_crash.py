@@ -136,6 +136,7 @@ def nothing_is_paid_twice_or_lost(place: Place, keys: int) -> None:
             client=OPS,
             repository=tools.repository,
             clock=tools.clock,
+            tell=tools.tell,
         )
         assert closed.sealed is None
     assert statuses[Status.COMPLETED] > keys / 2

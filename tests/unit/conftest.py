@@ -16,6 +16,7 @@ from chalicelib.services.verify import Policy, Result, Tools, verify
 from tests.examples import NAME, NUMBER
 from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
+from tests.fakes.observer import FakeObserver
 from tests.fakes.outbox import FakeOutbox, FakeSubmissions
 from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.queue import FakeQueue
@@ -52,6 +53,7 @@ class World:
     outbox: FakeOutbox
     submissions: FakeSubmissions
     callbacks: FakeCallbacks
+    observer: FakeObserver
     tools: Tools
     policy: Policy
 
@@ -85,7 +87,7 @@ def make_world(clock: FakeClock) -> World:
     outbox, submissions, callbacks = FakeOutbox(clock), FakeSubmissions(clock), FakeCallbacks()
     repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
-    queue = FakeQueue()
+    queue, observer = FakeQueue(), FakeObserver()
     tools = Tools(
         repository=repository,
         provider=provider,
@@ -98,6 +100,7 @@ def make_world(clock: FakeClock) -> World:
         breaker=CachedBreaker(repository, clock),
         clock=clock,
         jitter=lambda: 0.5,
+        observe=observer,
     )
     return World(
         clock,
@@ -109,6 +112,7 @@ def make_world(clock: FakeClock) -> World:
         outbox,
         submissions,
         callbacks,
+        observer,
         tools,
         Policy(),
     )

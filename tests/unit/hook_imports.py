@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     from app import app
+    from chalicelib import bootstrap
 
+    # The report has stdout to itself.
+    bootstrap.log_to(sys.stderr)
     loaded = set(sys.modules)
     report: dict[str, object] = {"app": sorted(loaded)}
     given = json.load(sys.stdin)

@@ -279,7 +279,13 @@ class TestAskingAgain:
 
     def test_erasing_what_is_pending(self, world: World) -> None:
         pending = post(world)
-        resolve.erase(pending.id, client=OPS, repository=world.repository, clock=world.clock)
+        resolve.erase(
+            pending.id,
+            client=OPS,
+            repository=world.repository,
+            clock=world.clock,
+            tell=world.tools.tell,
+        )
         erased = standing(world, pending)
         assert (erased.status, erased.sealed, erased.erased) == (Status.FAILED, None, True)
         run(world)
@@ -305,6 +311,7 @@ def settle(world: World, found: Verification, action: Action) -> Verification:
         client=OPS,
         repository=world.repository,
         clock=world.clock,
+        tell=world.tools.tell,
     )
 
 

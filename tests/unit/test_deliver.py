@@ -190,6 +190,7 @@ def test_unknown_then_what_became_of_it(world: World) -> None:
         client=OPS,
         repository=world.repository,
         clock=world.clock,
+        tell=world.tools.tell,
     )
     send_due(tools=world.tools)
     run(world)

@@ -144,6 +144,7 @@ def test_a_fault_of_ours_is_a_problem_that_shows_and_logs_no_person(
 
     served.script([broken, broken])
     caplog.set_level(logging.DEBUG)
+    served.observer.taken()
     body = json.dumps({"name": NAME, "id_number": NUMBER})
     answer = call(event("POST", "/v1/verifications", body=body, headers=JSON))
     problem = documented(answer)
@@ -153,12 +154,16 @@ def test_a_fault_of_ours_is_a_problem_that_shows_and_logs_no_person(
     assert (answer["statusCode"], answer["headers"]["X-Billed"]) == (504, "unknown")
     assert NUMBER not in caplog.text
     assert NAME not in caplog.text
-    assert "RuntimeError at" in caplog.text
+    told = served.observer.taken()
+    assert [event.members["error"] for event in told if event.name == "fault"] == [
+        "RuntimeError",
+        "RuntimeError",
+    ]
+    assert NUMBER not in str(told)
+    assert NAME not in str(told)
 
 
-def test_what_is_out_of_reach_is_told_and_logged_once(
-    served: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_out_of_reach_is_told_and_logged_once(served: World) -> None:
     served.repository.down = True
     for one in (
         event("GET", "/v1/usage", headers=JSON),
@@ -170,11 +175,11 @@ def test_what_is_out_of_reach_is_told_and_logged_once(
             body=json.dumps({"name": NAME, "id_number": NUMBER}),
         ),
     ):
-        caplog.clear()
         served.clock.advance(10)
         assert documented(call(one))["code"] == "service_unavailable"
-        assert len(caplog.records) == 1
-        assert "out of reach" in caplog.text
+        (told,) = served.observer.taken()
+        assert (told.name, told.level) == ("refused", "ERROR")
+        assert "out of reach" in str(told.members["error"])
 
 
 def test_a_broken_setting_is_a_503_and_a_log_line_that_names_it(

@@ -427,7 +427,13 @@ class TestReuse:
 
 
 def _erase(world: World, verification_id: str) -> None:
-    resolve.erase(verification_id, client=OPS, repository=world.repository, clock=world.clock)
+    resolve.erase(
+        verification_id,
+        client=OPS,
+        repository=world.repository,
+        clock=world.clock,
+        tell=world.tools.tell,
+    )
 
 
 def _resolve(world: World, verification_id: str, billed: Billed, action: Action) -> Verification:
@@ -438,6 +444,7 @@ def _resolve(world: World, verification_id: str, billed: Billed, action: Action)
         client=OPS,
         repository=world.repository,
         clock=world.clock,
+        tell=world.tools.tell,
     )
 
 
@@ -566,7 +573,7 @@ class TestResolveAndErase:
     def test_nobody_sees_another_clients(self, world: World) -> None:
         world.script([MATCH])
         one = world.verify().verification.id
-        seen = {"repository": world.repository, "clock": world.clock}
+        seen = {"repository": world.repository, "clock": world.clock, "tell": world.tools.tell}
         assert lookup.get(one, client=SHOP, **seen).id == one  # type: ignore[arg-type]
         assert lookup.get(one, client=OPS, **seen).id == one  # type: ignore[arg-type]
         with pytest.raises(errors.NotFoundError):
@@ -575,7 +582,13 @@ class TestResolveAndErase:
     def test_reading_a_dead_claim_makes_it_unknown(self, world: World) -> None:
         dead = _dead_claim(world)
         world.clock.advance(91)
-        found = lookup.get(dead.id, client=SHOP, repository=world.repository, clock=world.clock)
+        found = lookup.get(
+            dead.id,
+            client=SHOP,
+            repository=world.repository,
+            clock=world.clock,
+            tell=world.tools.tell,
+        )
         assert found.status is Status.UNKNOWN
 
 
