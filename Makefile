@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo run test lint format bench peers clean
+.PHONY: setup demo run test lint format bench package deploy smoke peers clean
 
 setup: .venv/.done
 
@@ -35,6 +35,18 @@ format: setup
 
 bench: setup  ## speed, memory and cost, beside the named peers, in one run
 	@$(BIN)/python -m benchmarks
+
+# make deploy STAGE=prod BUCKET=a-bucket [SECRET=secret.json] [PARAMETERS="ApiRate=100 LogDays=90"]
+deploy: package  ## a stage on AWS, over the AWS CLI; everything is checked before a change
+	@$(BIN)/python -m tools.deploy --stage "$(STAGE)" --bucket "$(BUCKET)" \
+		$(if $(SECRET),--secret "$(SECRET)") $(PARAMETERS)
+
+# KEY=<a client's key> make smoke STAGE=prod, or URL=https://…
+smoke: setup  ## whether a stage works, without a paid call
+	@$(BIN)/python -m tools.smoke $(if $(URL),--url "$(URL)",--stage "$(STAGE)")
+
+package: setup  ## build/deployment.zip and build/sam.json, ready to deploy
+	@$(BIN)/python -m tools.package
 
 peers:  ## optional: dynoxide, WireMock and a library that checks our signatures (Linux x64, needs npm)
 	npm install --silent --no-audit --no-fund --no-save --prefix .peers \

@@ -1,5 +1,10 @@
 """The Lambda application: registers the HTTP blueprints and holds the event handlers."""
 
+import gc
+
+# What is imported stays, so looking through it again and again meanwhile would be in vain.
+gc.disable()
+
 import math
 import sys
 from dataclasses import asdict
@@ -42,7 +47,7 @@ def sweep(event: CloudWatchEvent) -> dict[str, int]:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sender(event: CloudWatchEvent) -> dict[str, int]:
     """Send on the results that are due."""
-    return asdict(send_due(tools=_scheduled(event).tools))
+    return send_due(tools=_scheduled(event).tools)._asdict()
 
 
 @app.on_sqs_message(queue="verifications", batch_size=10)
@@ -50,3 +55,8 @@ def worker(event: SQSEvent) -> dict[str, object]:
     """Ask what was accepted; what could not be worked on comes again."""
     left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
     return work_off(event.to_dict()["Records"], lambda: left() / 1000)
+
+
+bootstrap.preload()
+gc.freeze()
+gc.enable()

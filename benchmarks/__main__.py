@@ -7,6 +7,7 @@ import sys
 from benchmarks import (
     acknowledgement,
     asynchronous,
+    cold_start,
     hook_imports,
     identity_rules,
     mock_upstream,
@@ -21,6 +22,8 @@ def main() -> bool:
     identity_rules.main()
     print()
     verification.main()
+    print()
+    cold_start.main()
     print()
     asynchronous.main()
     print()

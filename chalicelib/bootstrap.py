@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from chalicelib.adapters import log_lines
 from chalicelib.adapters.callbacks import HttpCallbacks
@@ -19,7 +21,7 @@ from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.sealer import KmsSealer
 from chalicelib.adapters.secrets import SecretsManagerSecrets
 from chalicelib.adapters.table import Table
-from chalicelib.config import Settings, SettingsError, stage
+from chalicelib.config import Settings, SettingsError, in_lambda, stage
 from chalicelib.domain.errors import ServiceUnavailableError
 from chalicelib.domain.events import Event, Level, Trace
 from chalicelib.domain.messages import correlation_id
@@ -69,14 +71,14 @@ class SystemClock:
 
 def build(settings: Settings) -> Container:
     """Adapters for the settings; reaches nothing yet. Raises SettingsError."""
-    session, clock = boto3.Session(), SystemClock()
+    client, clock = _clients(), SystemClock()
     secrets = SecretsManagerSecrets(
-        session.client("secretsmanager", config=_AWS),
+        client("secretsmanager"),
         settings.secret_id,
         clock,
         check=_refuse_local_key if settings.live else None,
     )
-    dynamodb = session.client("dynamodb", config=_AWS)
+    dynamodb = client("dynamodb")
     repository = DynamoRepository(
         dynamodb,
         settings.table_name,
@@ -89,8 +91,8 @@ def build(settings: Settings) -> Container:
         repository=repository,
         provider=_provider(settings.upstream_url),
         secrets=secrets,
-        sealer=KmsSealer(session.client("kms", config=_AWS), settings.kms_key_id),
-        queue=SqsQueue(session.client("sqs", config=_AWS), settings.queue_url),
+        sealer=KmsSealer(client("kms"), settings.kms_key_id),
+        queue=SqsQueue(client("sqs"), settings.queue_url),
         outbox=DynamoOutbox(table, clock, record_days=settings.record_days),
         submissions=DynamoSubmissions(
             table, clock, days=settings.person_days or _UNSEALED_SUBMISSION_DAYS
@@ -101,6 +103,14 @@ def build(settings: Settings) -> Container:
         observe=log_lines.observe,
     )
     return Container(tools, policy_of(settings))
+
+
+def _clients() -> Callable[[str], Any]:
+    """Makes AWS's clients: botocore's are boto3's, and start faster without what is around."""
+    session = Session()
+    if session.get_config_variable("region") is None:
+        raise SettingsError("AWS_DEFAULT_REGION: is not set; it is the region of the stage")
+    return lambda service: session.create_client(service, config=_AWS)
 
 
 def _provider(url: str) -> HttpProvider:
@@ -170,6 +180,13 @@ def tell(event: Event, trace: Trace) -> None:
 def log_to(stream: TextIO, level: Level = "INFO") -> None:
     """Write the log there, from that level on."""
     log_lines.write_to(stream, level, stage())
+
+
+def preload() -> None:
+    """In Lambda, build it now, while more CPU is given; what is wrong is said by the first call."""
+    if in_lambda():
+        with suppress(Exception):
+            container()
 
 
 def override(replacement: Container | None) -> None:

@@ -21,6 +21,11 @@ class SettingsError(ValueError):
     """A setting is missing or broken; the text names it and the mend."""
 
 
+def in_lambda() -> bool:
+    """Whether this is a deployed function."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Times in seconds, retention in days; ``docs/configuration.md`` has the table."""

@@ -2,7 +2,8 @@
 
 moto's CloudFormation takes two seconds for its first call and leaves out what it does not know
 without a word. Here a resource or a property that nobody has thought of raises ValueError, so
-that what runs on a laptop is what is deployed. Key policies and alarms stay with the deployment.
+that what runs on a laptop is what is deployed. Key policies, logs and alarms stay with the
+deployment.
 """
 
 import json
@@ -33,6 +34,7 @@ _MADE = {
         {
             "AttributeDefinitions",
             "BillingMode",
+            "DeletionProtectionEnabled",
             "GlobalSecondaryIndexes",
             "KeySchema",
             "PointInTimeRecoverySpecification",
@@ -48,8 +50,14 @@ _MADE = {
     ),
     "DeadLetters": ("AWS::SQS::Queue", {"MessageRetentionPeriod", "SqsManagedSseEnabled"}),
 }
-_NOT_MADE = {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic"}
-"""Nobody is woken by a laptop."""
+_NOT_MADE = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+}
+"""Nobody is woken by a laptop, and its logs are its console's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +184,9 @@ def _resources() -> Mapping[str, Mapping[str, Any]]:
     """Properties by logical name, of what is made."""
     found: dict[str, Mapping[str, Any]] = {}
     for name, resource in json.loads(_FILE.read_text("utf-8"))["Resources"].items():
-        kind, properties = resource["Type"], resource["Properties"]
-        if kind in _NOT_MADE:
+        # Without a type it only adds to a function or to the API, which chalice makes.
+        kind, properties = resource.get("Type"), resource["Properties"]
+        if kind is None or kind in _NOT_MADE:
             continue
         made, known = _MADE.get(name, (None, set()))
         if kind != made:

@@ -1,12 +1,13 @@
-"""What an error of the DynamoDB client says of the write that met it."""
+"""What an error of AWS's says: of the write that met it, and of what is to be mended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
     from chalicelib.adapters.notation import Item
 
 ERRORS = (ClientError, BotoCoreError)
@@ -26,8 +27,7 @@ _CONTENTIONS = {
 _SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """``unsure``: the write may have been done. ``contended``: it lost, and may win the next time.
 
     ``refused`` holds the conditions that failed, by their place in the transaction, each with
@@ -64,6 +64,28 @@ def of(error: Exception) -> Fault:
         or name == "TransactionInProgressException",
         contended=name in _CONFLICTS or (transaction and name in _THROTTLES),
     )
+
+
+# What AWS calls a table, key or queue that is not there.
+_NOT_THERE = {
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "NotFoundException",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+}
+_NOT_ALLOWED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException"}
+
+
+def with_mend(name: str, setting: str, client: "BaseClient") -> str:
+    """An error's name, and how to mend it where a setting or a policy is to blame."""
+    if name in _NOT_THERE:
+        return (
+            f"{name}: there is none in {client.meta.region_name}; set {setting} to what the "
+            "outputs of the stage's stack say, in the region that the stack is in"
+        )
+    if name in _NOT_ALLOWED:
+        return f"{name}: the function's role does not allow it; .chalice/policy-*.json has them"
+    return name
 
 
 def _cancelled(error: Exception, name: str, reasons: Sequence[Mapping[str, Any]]) -> Fault:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters import faults
 from chalicelib.domain.messages import Message, encode
 from chalicelib.services.ports import UnavailableError
 
@@ -26,4 +27,5 @@ class SqsQueue:
             )
         except (ClientError, BotoCoreError) as exc:
             code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else None
-            raise UnavailableError(f"queue: {code or type(exc).__name__}") from exc
+            why = faults.with_mend(code or type(exc).__name__, "QUEUE_URL", self._client)
+            raise UnavailableError(f"queue: {why}") from exc

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters import faults
 from chalicelib.services.ports import UnavailableError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class KmsSealer:
         try:
             yield
         except ClientError as exc:
-            raise UnavailableError(f"key {self._key_id}: {exc.response['Error']['Code']}") from exc
+            why = faults.with_mend(exc.response["Error"]["Code"], "KMS_KEY_ID", self._client)
+            raise UnavailableError(f"key {self._key_id}: {why}") from exc
         # An answer that is not the key service's has no field of its own.
         except (BotoCoreError, KeyError) as exc:
             raise UnavailableError(f"key {self._key_id}: {type(exc).__name__}") from exc

@@ -4,9 +4,8 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,14 +22,12 @@ PAUSE_SECONDS = 10
 logger = logging.getLogger("eryaosu")
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(NamedTuple):
     monotonic: float
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     secret: Secret
     read: _Moment
 
@@ -138,7 +135,8 @@ class SecretsManagerSecrets:
             return f"cannot be reached ({type(error).__name__})"
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return f"does not exist or has no value yet; {self._mend()}"
+            region = self._client.meta.region_name
+            return f"does not exist or has no value yet in {region}; {self._mend()}"
         if code == "AccessDeniedException":
             return (
                 "may not be read; allow secretsmanager:GetSecretValue on it, and kms:Decrypt on "

@@ -124,7 +124,8 @@ class Table:
 
     def unavailable(self, fault: "Fault") -> UnavailableError:
         """The port's error for a fault; says the table and what DynamoDB calls it, no more."""
-        return UnavailableError(f"table {self.name}: {fault.name}")
+        why = faults.with_mend(fault.name, "TABLE_NAME", self.client)
+        return UnavailableError(f"table {self.name}: {why}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -14,10 +14,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -42,8 +41,7 @@ class NotSentError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(NamedTuple):
     """A moment on two clocks: either may stand still or jump while a container is frozen."""
 
     monotonic: float

@@ -1,9 +1,8 @@
 """A ``Write`` as DynamoDB's actions: the verification's put first, then what goes with it."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, NotRequired, TypedDict
 
 from chalicelib.adapters.items import verification_item
 from chalicelib.adapters.keys import hold_key, person_key, usage_key, verification_key
@@ -59,8 +58,7 @@ def same(name: str, value: object) -> Condition:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How the table keeps things, and for how long."""
 
     table: str

@@ -94,6 +94,7 @@ PROBLEMS: Mapping[str, Problem] = {
         Problem("forbidden"),
         Problem("not_found"),
         Problem("method_not_allowed"),
+        Problem("too_many_requests", retryable=True),
         Problem("erased"),
         Problem("name_empty"),
         Problem("name_invalid"),

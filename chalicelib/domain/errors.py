@@ -29,6 +29,7 @@
     ├── ForbiddenError                      forbidden
     ├── NotFoundError                       not_found
     ├── MethodNotAllowedError               method_not_allowed
+    ├── TooManyRequestsError                too_many_requests: API Gateway lets no more through
     ├── ErasedError                         erased
     ├── VerificationInProgressError         verification_in_progress
     ├── NotUnknownError                     not_unknown
@@ -226,6 +227,12 @@ class MethodNotAllowedError(ServiceError):
     """The path is right, the method is not."""
 
     code = "method_not_allowed"
+
+
+class TooManyRequestsError(ServiceError):
+    """API Gateway lets no more through, and says when to come again; nothing was sent."""
+
+    code = "too_many_requests"
 
 
 class ErasedError(ServiceError):

@@ -11,8 +11,8 @@ Errors name source and field, and never show a value.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import NamedTuple
 
 from chalicelib.domain.callback import callback_of, read_url, read_whsec
 from chalicelib.domain.secret_fields import (
@@ -45,8 +45,7 @@ _HMAC = ("header", "hash", "encoding", "prefix")
 _FORM_TOO = ("form",)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
+class _Rules(NamedTuple):
     """What a vendor's entry must and may hold, beside what all may."""
 
     secret: re.Pattern[str] | None = _TEXT

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import MalformedRequestError, ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Status, Verification, VerificationRequest
-from chalicelib.entrypoints import documents, errors, openapi, schemas
+from chalicelib.entrypoints import documents, errors, schemas
 from chalicelib.entrypoints.http import (
     Call,
     answering,
@@ -231,12 +231,16 @@ def healthz() -> Response:
 @api.route("/openapi.json", methods=["GET"], content_types=_ANY)
 def openapi_json() -> Response:
     """This API, described."""
+    from chalicelib.entrypoints import openapi
+
     return as_json(openapi.document())
 
 
 @api.route("/docs", methods=["GET"], content_types=_ANY)
 def docs() -> Response:
     """The same for people."""
+    from chalicelib.entrypoints import openapi
+
     return Response(
         body=openapi.page(), status_code=200, headers={"Content-Type": "text/html; charset=utf-8"}
     )

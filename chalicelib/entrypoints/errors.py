@@ -45,6 +45,7 @@ STATUSES: Mapping[str, tuple[int, str]] = {
     "id_number_not_text": (422, "The number must be sent as text"),
     "test_identity": (422, "A test identity"),
     "idempotency_key_reused": (422, "The Idempotency-Key came with another payload"),
+    "too_many_requests": (429, "Too many requests"),
     "upstream_rejected": (502, "The upstream refused the form of our request"),
     "upstream_throttled": (503, "The upstream throttles"),
     "upstream_maintenance": (503, "The upstream is under maintenance"),

@@ -4,9 +4,8 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from chalice.app import Request, Response
@@ -37,8 +36,7 @@ FORM = "application/x-www-form-urlencoded"
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One authenticated request and what its view needs."""
 
     request: Request

@@ -36,6 +36,7 @@ _FAMILIES = {"I400[A-Z]{2}": "I400RB", "T429[A-Z]{2}": "T429XX"}
 _RETRY_LATER = frozenset(
     {
         "verification_in_progress",
+        "too_many_requests",
         "upstream_throttled",
         "upstream_maintenance",
         "upstream_unreachable",
@@ -66,6 +67,7 @@ def document() -> Json:
     components["responses"] = {
         "NotFound": _problem(["not_found"]),
         "MethodNotAllowed": _problem(["method_not_allowed"]),
+        "TooManyRequests": _problem(["too_many_requests"]),
     }
     components["examples"] = _examples() | _problem_examples(found["x-problems"])
     _put_in_what_the_code_declares(components["schemas"])

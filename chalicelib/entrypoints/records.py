@@ -10,7 +10,7 @@ from chalicelib.domain.errors import MalformedRequestError
 from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.entrypoints import documents, schemas
 from chalicelib.entrypoints.http import Call, answering, query
-from chalicelib.services import deliver, hooks, lookup
+from chalicelib.services import deliver, lookup
 
 records = Blueprint(__name__)
 
@@ -75,6 +75,8 @@ def list_submissions(call: Call) -> object:
 @answering(_request, "admin")
 def replay_submission(call: Call, submission_id: str) -> object:
     """Map it again, as its source is configured now."""
+    from chalicelib.services import hooks
+
     found = hooks.replay(
         submission_id,
         client=call.client,

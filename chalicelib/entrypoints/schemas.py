@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain import reference
 from chalicelib.domain.codes import Outcome
@@ -22,8 +22,7 @@ from chalicelib.domain.verification import Status
 MAX_TEXT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One member: ``schema`` is its JSON Schema, ``parse`` turns its JSON value into ours."""
 
     name: str

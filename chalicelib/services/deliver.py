@@ -1,9 +1,9 @@
 """Sending results on: at least once, by the schedule, signed, to whom it concerns and no others."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
+from typing import NamedTuple
 
 from chalicelib.domain import delivery as rules
 from chalicelib.domain import events
@@ -71,8 +71,7 @@ def queue(delivery: Delivery, tools: Tools, *, delay: int = 0) -> None:
         tools.queue.send(Deliver(delivery.id, tools.correlation), delay)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """How many deliveries were handed to the worker."""
 
     queued: int

@@ -9,8 +9,9 @@ import json
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.domain import events, person_name, reference, resident_id, stored_submission
 from chalicelib.domain.errors import (
@@ -43,8 +44,7 @@ class Taken(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """``id`` is the verification's, made or not; ``reason`` why there is none."""
 
     taken: Taken
@@ -52,8 +52,7 @@ class Receipt:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
+class _Refused(NamedTuple):
     reason: str
     detail: str
 

@@ -1,9 +1,8 @@
 """Reading verifications, each client its own, an admin everybody's."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from chalicelib.domain.codes import Outcome
 from chalicelib.domain.errors import NotFoundError
@@ -18,8 +17,7 @@ _PAGES = 10
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """Which verifications of a day to list."""
 
     day: date

@@ -12,7 +12,7 @@ import boto3
 import pytest
 import requests
 
-from chalicelib.entrypoints.webhooks import MAX_BODY
+from chalicelib.entrypoints.hook import MAX_BODY
 from tests.e2e.callback_server import GOOD, CallbackServer, Told
 from tests.e2e.conftest import Running, start_stack, stop_stack, until, unused_number
 from tests.e2e.forms import (

@@ -316,7 +316,7 @@ class TestResources:
         ("resource", "said"),
         [
             ({"Type": "AWS::SQS::Queue", "Properties": {}}, "New: nobody makes this AWS::SQS"),
-            ({"Type": "AWS::Logs::LogGroup", "Properties": {}}, "New: nobody makes this AWS::Logs"),
+            ({"Type": "AWS::S3::Bucket", "Properties": {}}, "New: nobody makes this AWS::S3"),
             ({"Type": "AWS::KMS::Key", "Properties": {}}, "New: nobody makes this AWS::KMS"),
         ],
     )

@@ -132,7 +132,7 @@ class TestSqs:
     def test_errors_name_the_cause(self, sqs: "SQSClient", unreachable: "SQSClient") -> None:
         url, _ = create_queues(sqs)
         cases = (
-            (sqs, url + "x", "AWS.SimpleQueueService.NonExistentQueue"),
+            (sqs, url + "x", "AWS.SimpleQueueService.NonExistentQueue: .* set QUEUE_URL .*"),
             (unreachable, url, "EndpointConnectionError"),
         )
         for client, where, said in cases:

@@ -104,7 +104,9 @@ class TestKms:
 
     def test_an_unknown_key(self, kms: "KMSClient") -> None:
         missing = "00000000-0000-0000-0000-000000000000"
-        with pytest.raises(UnavailableError, match=f"^key {missing}: NotFoundException$") as caught:
+        with pytest.raises(
+            UnavailableError, match=f"^key {missing}: NotFoundException: there "
+        ) as caught:
             KmsSealer(kms, missing).seal(PLAIN, "vrf_1")
         assert isinstance(caught.value.__cause__, kms.exceptions.NotFoundException)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -119,6 +120,7 @@ class ScriptedManager:
         self.asked = 0
         self.lock = threading.Lock()
         self.meanwhile: Callable[[], object] = bool
+        self.meta = SimpleNamespace(region_name="cn-north-1")
 
     def get_secret_value(self, **request: str) -> dict[str, str]:
         assert request == {"SecretId": "the-secret", "VersionStage": "AWSCURRENT"}
@@ -375,7 +377,7 @@ class TestSecretsManager:
     def test_it_has_no_value_yet(self, manager: "SecretsManagerClient") -> None:
         name = f"empty-{uuid4()}"
         manager.create_secret(Name=name)
-        with pytest.raises(UnavailableError, match="has no value yet; set it with"):
+        with pytest.raises(UnavailableError, match="has no value yet in cn-north-1; set it with"):
             SecretsManagerSecrets(manager, name, FakeClock()).current()
 
     def test_after_a_promoted_rotation_the_new_value_is_read(

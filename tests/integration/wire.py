@@ -19,6 +19,7 @@ class Wire:
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self.client = client
+        self.meta = client.meta
         self.script: dict[str, deque[Callable[[Real], Any]]] = defaultdict(deque)
         self.calls: list[tuple[str, dict[str, Any]]] = []
 

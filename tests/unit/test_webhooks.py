@@ -19,7 +19,7 @@ from chalicelib.domain.messages import Ask, Deliver, encode
 from chalicelib.domain.source import Source
 from chalicelib.domain.stored_submission import SubmissionStatus
 from chalicelib.domain.verification import Status, Verification
-from chalicelib.entrypoints.webhooks import MAX_BODY
+from chalicelib.entrypoints.hook import MAX_BODY
 from tests.examples import NAME, NUMBER
 from tests.hook_payloads import BUILDERS, ENTRIES, Hook, build
 from tests.hook_sources import source_of

@@ -5,14 +5,13 @@ since no retry would mend it; our own trouble is 503, since one might.
 """
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BUSY_STATUS = 503
 _JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Status, body and its type."""
 
     status: int
@@ -20,8 +19,7 @@ class Answer:
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A vendor's answers; ``literal`` is the whole body where the vendor insists on one."""
 
     accepted_status: int = 200

@@ -1,0 +1,12 @@
+"""Every operation of AWS that the deployed code calls; the package carries no others."""
+
+from collections.abc import Mapping
+
+OPERATIONS: Mapping[str, frozenset[str]] = {
+    "dynamodb": frozenset(
+        {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems"}
+    ),
+    "kms": frozenset({"Decrypt", "Encrypt"}),
+    "secretsmanager": frozenset({"GetSecretValue"}),
+    "sqs": frozenset({"SendMessage"}),
+}
