@@ -161,13 +161,6 @@ def container() -> Container:
         return _container
 
 
-def preload() -> None:
-    """In Lambda, build it now, while more CPU is given; what is wrong is said by the first call."""
-    if in_lambda():
-        with suppress(Exception):
-            container()
-
-
 def trace(given: object = None) -> Trace:
     """Where the piece of work that begins now comes from; an id that is none of AWS's is dropped.
 
@@ -187,6 +180,13 @@ def tell(event: Event, trace: Trace) -> None:
 def log_to(stream: TextIO, level: Level = "INFO") -> None:
     """Write the log there, from that level on."""
     log_lines.write_to(stream, level, stage())
+
+
+def preload() -> None:
+    """In Lambda, build it now, while more CPU is given; what is wrong is said by the first call."""
+    if in_lambda():
+        with suppress(Exception):
+            container()
 
 
 def override(replacement: Container | None) -> None:

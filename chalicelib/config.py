@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -82,8 +83,17 @@ class Settings:
 
 def stage(environ: Mapping[str, str] | None = None) -> str:
     """The deployment's name, by which its metrics are told apart; never raises."""
-    name = (os.environ if environ is None else environ).get("STAGE", "").strip()
-    return name if _STAGE.fullmatch(name) else "local"
+    env = os.environ if environ is None else environ
+    # Not a reason to refuse service, nor to leave the log without a word.
+    with suppress(SettingsError):
+        return _read(env, "STAGE", _stage, "local")
+    return "local"
+
+
+def _stage(text: str) -> str:
+    if not _STAGE.fullmatch(text):
+        raise ValueError("must be 1 to 20 of a-z, 0-9 and -, a letter first")
+    return text
 
 
 def _read(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.config import LIVE_HOST, Settings, SettingsError
+from chalicelib.config import LIVE_HOST, Settings, SettingsError, stage
 from chalicelib.domain.codes import Billed
 
 GOOD = {
@@ -51,6 +51,14 @@ def test_a_missing_setting_is_named(name: str) -> None:
 def test_a_broken_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: must"):
         Settings.from_env(GOOD | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [("prod", "prod"), ("eu-1", "eu-1"), ("", "local"), ("Prod!", "local")]
+)
+def test_a_stages_name_is_a_metrics_dimension(value: str, name: str) -> None:
+    assert stage({"STAGE": value}) == name
+    assert stage({}) == "local"
 
 
 def test_all_of_them_are_read() -> None:
