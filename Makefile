@@ -48,7 +48,8 @@ smoke: setup  ## whether a stage works, without a paid call
 package: setup  ## build/deployment.zip and build/sam.json, ready to deploy
 	@$(BIN)/python -m tools.package
 
-peers:  ## optional: dynoxide, WireMock and a library that checks our signatures (Linux x64, needs npm)
+peers: setup  ## optional: ministack, an AWS stand-in; by npm (Linux x64) dynoxide and WireMock
+	$(BIN)/python -m tests.e2e.ministack
 	npm install --silent --no-audit --no-fund --no-save --prefix .peers \
 		@dynoxide/linux-x64@1.2.1 wiremock@3.13.2 standardwebhooks@1.1.1
 

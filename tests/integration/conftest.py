@@ -1,14 +1,11 @@
 """The real peers, once a test process; no credentials or region of the caller's are used."""
 
-import fcntl
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,7 +16,6 @@ from local_stack import dynoxide
 from local_stack.aws import AwsServer
 from local_stack.resources import ACCESS_KEY, REGION, Names, create, create_table
 from tests.integration.wire import THREADS, TIMEOUT, Line, Wire
-from tools.package import build
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -153,15 +149,3 @@ def closed_url() -> Iterator[str]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``make package`` makes, once for all processes; the unzipped one is in ``package``."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with (shared / "built.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "built/sam.json").exists():
-            build(shared / "built")
-    return shared / "built"
