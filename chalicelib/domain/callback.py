@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from chalicelib.domain import callback_url
-from chalicelib.domain.callback_url import CallbackUrlError
+from chalicelib.domain.callback_url import CallbackUrl, CallbackUrlError
 from chalicelib.domain.delivery import Fault
 from chalicelib.domain.secret_fields import SecretError, check_unique, read_object, read_texts
 
@@ -24,11 +23,6 @@ class Callback:
     url: str
     secret: bytes = field(repr=False)
 
-    @property
-    def loopback(self) -> bool:
-        """Whether it leads to this machine."""
-        return is_loopback(urlsplit(self.url).hostname or "")
-
 
 @dataclass(frozen=True, slots=True)
 class ClientCallback:
@@ -39,9 +33,7 @@ class ClientCallback:
 
     def admit(self, url: str) -> str:
         """The URL itself; raises CallbackUrlError, whose text says what it must be."""
-        parsed = callback_url.parse(url, allow_loopback=True)
-        if parsed.scheme == "http" and not is_loopback(parsed.host):
-            raise CallbackUrlError(Fault.NOT_HTTPS, "must start with https://")
+        parsed = _https_but_here(url)
         if parsed.host not in self.hosts:
             raise CallbackUrlError(
                 Fault.BLOCKED_ADDRESS, f"must lead to one of {', '.join(self.hosts)}"
@@ -70,15 +62,21 @@ def read_client_callback(value: object, where: str) -> ClientCallback:
 def read_url(value: object, where: str) -> str:
     """An https address, or http to this machine for trying things out; raises SecretError."""
     try:
-        url = callback_url.parse(value if isinstance(value, str) else "", allow_loopback=True)
+        url = _https_but_here(value if isinstance(value, str) else "")
     except CallbackUrlError:
-        url = None
-    if url is None or (url.scheme == "http" and not is_loopback(url.host)):
         raise SecretError(
             f"{where}: must be an https address (http only to a loopback address) in plain ASCII, "
             "without user, password or fragment"
-        )
+        ) from None
     return url.url
+
+
+def _https_but_here(url: str) -> CallbackUrl:
+    """The URL read; http only to this machine, for trying things out. Raises CallbackUrlError."""
+    parsed = callback_url.parse(url, allow_loopback=True)
+    if parsed.scheme == "http" and not is_loopback(parsed.host):
+        raise CallbackUrlError(Fault.NOT_HTTPS, "must start with https://")
+    return parsed
 
 
 def is_loopback(host: str) -> bool:

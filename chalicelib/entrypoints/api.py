@@ -21,6 +21,7 @@ from chalicelib.entrypoints.http import (
     as_json,
     idempotency_key,
     json_body,
+    paging,
     query,
     respond_async,
     trace_of,
@@ -98,7 +99,7 @@ def _answered(result: Result) -> Response:
 def list_verifications(call: Call) -> object:
     """Those of a day, newest first."""
     wanted = query(call.request, schemas.LIST_QUERY)
-    try:
+    with paging():
         page = lookup.listing(
             Filter(
                 day=wanted["day"] or call.today,
@@ -110,8 +111,6 @@ def list_verifications(call: Call) -> object:
             client=call.client,
             repository=call.container.tools.repository,
         )
-    except ValueError:
-        raise MalformedRequestError("cursor: must be the next_cursor of an earlier page.") from None
     items = [documents.verification(found, None) for found in page.items]
     return {"items": items, "next_cursor": page.next_cursor}
 

@@ -3,7 +3,8 @@
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -174,3 +175,12 @@ def query(request: Request, fields: Fields) -> dict[str, Any]:
     """The query's parameters, checked; raises MalformedRequestError."""
     given = request.query_params
     return fields.read({} if given is None else {name: given[name] for name in given})
+
+
+@contextmanager
+def paging() -> Iterator[None]:
+    """What a list says to a cursor that is none of its own."""
+    try:
+        yield
+    except ValueError:
+        raise MalformedRequestError("cursor: must be the next_cursor of an earlier page.") from None

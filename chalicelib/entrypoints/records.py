@@ -1,22 +1,18 @@
 """Lists of what the asynchronous path keeps: deliveries, and submissions not verified."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from chalice.app import Blueprint, Request
 
 from chalicelib.domain.delivery import Delivery
-from chalicelib.domain.errors import MalformedRequestError
 from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.entrypoints import documents, schemas
-from chalicelib.entrypoints.http import Call, answering, query
+from chalicelib.entrypoints.http import Call, answering, paging, query
 from chalicelib.services import deliver, lookup
 
 records = Blueprint(__name__)
 
 _ANY = ["*/*"]
-
-T = TypeVar("T")
 
 
 def _request() -> Request:
@@ -38,7 +34,8 @@ def list_deliveries(call: Call) -> object:
         found = outbox.of_day(wanted["day"] or call.today, limit, cursor)
         return found.items, found.next_cursor
 
-    items, cursor = _filled(some, passes, wanted)
+    with paging():
+        items, cursor = lookup.filled(some, passes, wanted["limit"], wanted["cursor"])
     return {"items": [documents.delivery(found) for found in items], "next_cursor": cursor}
 
 
@@ -67,7 +64,8 @@ def list_submissions(call: Call) -> object:
         found = submissions.of_day(wanted["day"] or call.today, limit, cursor)
         return found.items, found.next_cursor
 
-    items, cursor = _filled(some, passes, wanted)
+    with paging():
+        items, cursor = lookup.filled(some, passes, wanted["limit"], wanted["cursor"])
     return {"items": [documents.submission(found) for found in items], "next_cursor": cursor}
 
 
@@ -84,14 +82,3 @@ def replay_submission(call: Call, submission_id: str) -> object:
         policy=call.container.policy,
     )
     return documents.submission(found)
-
-
-def _filled(
-    some: Callable[[int, str | None], tuple[Sequence[T], str | None]],
-    passes: Callable[[T], bool],
-    wanted: Mapping[str, Any],
-) -> tuple[Sequence[T], str | None]:
-    try:
-        return lookup.filled(some, passes, wanted["limit"], wanted["cursor"])
-    except ValueError:
-        raise MalformedRequestError("cursor: must be the next_cursor of an earlier page.") from None

@@ -21,12 +21,15 @@ from chalicelib.domain.messages import Ask, Repair
 from chalicelib.domain.verification import Failure, Status, Verification
 from chalicelib.services import intake
 from chalicelib.services.expiry import settle_lease
-from chalicelib.services.ports import ConflictError
+from chalicelib.services.ports import ConflictError, UnavailableError
 from chalicelib.services.store import store
 from chalicelib.services.verify import Policy, Run, Tools
 
 _UNTIL_A_HUMAN_ACTS = timedelta(minutes=15)
 _UNTIL_THE_OTHER_ENDS = timedelta(minutes=1)
+_CANNOT_BE_OPENED = Failure(
+    "service_unavailable", "The sealed question could not be opened for a day. Nothing was sent."
+)
 
 
 def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
@@ -37,7 +40,15 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
     if found is None or found.status is not Status.PENDING:
         return
     started = tools.clock.monotonic()
-    run = Run(intake.question(found, tools), found.client, tools, policy, started)
+    try:
+        question = intake.question(found, tools)
+    except UnavailableError:
+        if not rules.waited_too_long(found, tools.clock.now()):
+            raise
+        # A key that is gone for a day will not come back for this one.
+        _give_up(found, _CANNOT_BE_OPENED, tools)
+        return
+    run = Run(question, found.client, tools, policy, started)
     try:
         run.resume(found)
     except BreakerOpenError as exc:

@@ -299,6 +299,17 @@ class TestAskingAgain:
         with pytest.raises(UnavailableError):
             run(world)
 
+    def test_what_cannot_be_opened_for_a_day_fails(self, world: World) -> None:
+        pending = post(world)
+        world.sealer.down = True
+        world.clock.advance(PENDING_TIME.total_seconds())
+        run(world)
+        failed = standing(world, pending)
+        assert failed.problem is not None
+        assert (failed.status, failed.problem.code) == (Status.FAILED, "service_unavailable")
+        assert (failed.sealed, failed.billed) == (None, Billed.NO)
+        assert not world.provider.asked
+
     def test_a_message_for_nothing(self, world: World) -> None:
         work.ask(Ask("vrf_nothing"), tools=world.tools, policy=world.policy)
 

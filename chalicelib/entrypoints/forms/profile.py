@@ -7,7 +7,6 @@ since no retry would mend it; our own trouble is 503, since one might.
 import json
 from typing import NamedTuple
 
-BUSY_STATUS = 503
 _JSON = "application/json"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import UnauthenticatedError
 from chalicelib.domain.source_entry import VENDORS
+from chalicelib.entrypoints.errors import STATUSES
 from chalicelib.entrypoints.forms import (
     basic,
     bearer,
@@ -29,7 +30,7 @@ from chalicelib.entrypoints.forms import (
     wjx,
     wufoo,
 )
-from chalicelib.entrypoints.forms.profile import BUSY_STATUS, Answer, Profile
+from chalicelib.entrypoints.forms.profile import Answer, Profile
 from chalicelib.entrypoints.forms.registry import Vendor
 
 ROOT = Path(__file__).parents[3]
@@ -106,7 +107,7 @@ class TestAnswers:
         for answer in (profile.rejected("fields_missing"), profile.ignored("other_event")):
             assert answer.status == 200
             assert profile.literal or json.loads(answer.body)["reason"]
-        assert BUSY_STATUS == 503
+        assert STATUSES["service_unavailable"][0] == 503
 
     def test_two_vendors_want_their_own_body_and_nothing_else(self) -> None:
         literal = {name: registry.vendor(name).PROFILE for name in VENDORS}
