@@ -129,6 +129,9 @@ class Repository(Protocol):
     def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
         """Open ones whose lease ends, or that are uncounted since, before ``due``."""
 
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        """Those that there are, by id."""
+
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""
 
