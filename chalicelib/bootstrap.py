@@ -32,6 +32,7 @@ from chalicelib.services.verify import Policy, Tools
 
 if TYPE_CHECKING:
     from chalicelib.services.batch_ports import Batching
+    from chalicelib.services.ports import Packages
 
 # Short, and few: the time that a caller waits is better spent on its second try.
 _AWS = Config(
@@ -56,15 +57,23 @@ _UNSEALED_SUBMISSION_DAYS = 30
 
 
 def _without_batches() -> "Batching":
-    raise RuntimeError("this container was made without batches")
+    raise LookupError("this container was built without batches")
+
+
+def _without_packages() -> "Packages":
+    raise LookupError("this container was built without packages")
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Everything that an entrypoint hands to a use case; what batches need, once it is needed."""
+    """Everything that an entrypoint hands to a use case.
+
+    ``packages`` and ``batching`` are made when they are asked for: a paid call needs none of it.
+    """
 
     tools: Tools
     policy: Policy
+    packages: "Callable[[], Packages]" = _without_packages
     batching: "Callable[[], Batching]" = _without_batches
 
     def traced(self, trace: Trace) -> "Container":
@@ -121,6 +130,12 @@ def build(settings: Settings) -> Container:
         clock=clock,
         observe=log_lines.observe,
     )
+
+    def packages() -> "Packages":
+        from chalicelib.adapters.packages import DynamoPackages
+
+        return DynamoPackages(table)
+
     @cache
     def batching() -> "Batching":
         # Most of what is called never meets a batch: neither these modules nor S3's model.
@@ -131,13 +146,13 @@ def build(settings: Settings) -> Container:
         from chalicelib.services.batch_ports import Batching
 
         return Batching(
-            DynamoBatches(dynamodb, settings.table_name, clock, record_days=settings.record_days),
+            DynamoBatches(table, clock, record_days=settings.record_days),
             S3Files(lambda: client("s3", _S3), settings.bucket_name, settings.kms_key_id),
             SqsRowQueue(sqs, settings.rows_queue_url),
             lambda file, layout: spreadsheet.rows(file, **asdict(layout)),
         )
 
-    return Container(tools, policy_of(settings), batching)
+    return Container(tools, policy_of(settings), packages, batching)
 
 
 def _clients() -> Callable[..., Any]:

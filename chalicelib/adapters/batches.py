@@ -1,6 +1,5 @@
 """The port of batches over the one table in DynamoDB."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,15 +8,13 @@ from chalicelib.adapters import faults, keys
 from chalicelib.adapters.batch_items import batch_item, batch_of, chunk_item, chunk_of
 from chalicelib.adapters.indexes import Indexes
 from chalicelib.adapters.notation import Item, epoch, item_of, marshalled, plain
-from chalicelib.adapters.table import RANDOM, TRIES, Table
+from chalicelib.adapters.table import TRIES, Table
 from chalicelib.adapters.writes import absent, same
 from chalicelib.domain.batch import Batch, Chunk
 from chalicelib.services.batch_ports import BatchPage
 from chalicelib.services.ports import Clock
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from chalicelib.adapters.faults import Fault
 
 _LAST_ROW = 99_999_999
@@ -28,17 +25,14 @@ class DynamoBatches:
 
     def __init__(
         self,
-        client: "DynamoDBClient",
-        table: str,
+        table: Table,
         clock: Clock,
         *,
         record_days: int = 730,
         shards: int = 4,
-        rng: random.Random = RANDOM,
     ) -> None:
-        self._client = client
-        self._table = Table(client, table, clock, rng)
-        self._indexes = Indexes(self._table, shards)
+        self._table = table
+        self._indexes = Indexes(table, shards)
         self._clock = clock
         self._record_days = record_days
         self._shards = shards
@@ -50,9 +44,7 @@ class DynamoBatches:
     def _loaded(self, found: Sequence[Item]) -> list[Batch]:
         """Batches by their keys, in their order."""
         wanted = [
-            key
-            for item in found
-            for key in (item, keys.batch_counters_key(plain(item["PK"])[2:]))
+            key for item in found for key in (item, keys.batch_counters_key(plain(item["PK"])[2:]))
         ]
         items = {(plain(i["PK"]), plain(i["SK"])): i for i in self._table.behind(wanted)}
         return [
@@ -72,7 +64,7 @@ class DynamoBatches:
     def _put(self, batch: Batch, condition: Any) -> bool:  # noqa: ANN401  # the client's own types
         item = batch_item(batch, shards=self._shards, record_days=self._record_days)
         try:
-            self._client.put_item(TableName=self._table.name, Item=item, **condition)
+            self._table.client.put_item(TableName=self._table.name, Item=item, **condition)
         except faults.ERRORS as exc:
             fault = faults.of(exc)
             if fault.refused is None:
@@ -122,7 +114,7 @@ class DynamoBatches:
         }
         request: Any = [{"Put": put}, {"Update": update}]
         try:
-            self._client.transact_write_items(TransactItems=request)
+            self._table.client.transact_write_items(TransactItems=request)
         except faults.ERRORS as exc:
             return faults.of(exc)
         return None

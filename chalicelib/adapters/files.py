@@ -142,9 +142,7 @@ class S3Files:
     def abort(self, key: str, upload_id: str) -> None:
         """Leave nothing of it."""
         with self._translated():
-            self._client.abort_multipart_upload(
-                Bucket=self._bucket, Key=key, UploadId=upload_id
-            )
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -7,14 +7,15 @@
     stored submission      F#<id>          F
     disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
+    package                PKG             <id>
     breaker                BREAKER         B
     batch                  B#<id>          B
     its counters           B#<id>          N
     ends of its rows       B#<id>          C#<first row>
 
 The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
-deliveries, submissions and batches each in shards of their own. An index shard is told by the id, so that
-it never moves; the number of shards may be raised later, never lowered.
+deliveries, submissions and batches each in shards of their own. An index shard is told by the id,
+so that it never moves; the number of shards may be raised later, never lowered.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -95,6 +96,15 @@ def chunk_key(batch_id: str, row: int) -> Key:
 def chunk_sort(row: int) -> str:
     """Sorts chunks by their first row."""
     return f"C#{row:08d}"
+
+
+PACKAGES = "PKG"
+"""What all packages stand under."""
+
+
+def package_key(package_id: str) -> Key:
+    """Where a package stands."""
+    return item_of({"PK": PACKAGES, "SK": package_id})
 
 
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})

@@ -36,7 +36,8 @@ def line(row: Line) -> bytes:
 def lines(data: bytes) -> Iterator[Line]:
     """The rows in these bytes, which begin and end with a row's."""
     for one in data.splitlines(keepends=True):
-        yield Line(*json.loads(one), size=len(one))
+        number, name, id_number, reference, flaw = json.loads(one)
+        yield Line(number, name, id_number, reference, flaw, len(one))
 
 
 class Entry(NamedTuple):

@@ -30,7 +30,7 @@ def split_upload(event_id: str, detail: Mapping[str, Any]) -> None:
     except (PortError, ServiceError) as exc:
         bootstrap.tell(events.message_given_back(str(exc)), trace)
         raise
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001  # raised again, in other words
         errors.tell_fault(exc, trace)
         # Lambda writes down what is raised, and the text may hold what stood in the file.
         raise RuntimeError(type(exc).__name__) from None
@@ -40,9 +40,7 @@ def work_off_rows(
     records: Iterable[Mapping[str, Any]], seconds_left: Callable[[], float]
 ) -> dict[str, object]:
     """SQS's partial batch response: the ids of the messages that are to come again."""
-    failed = [
-        record["messageId"] for record in records if not _done(record["body"], seconds_left)
-    ]
+    failed = [record["messageId"] for record in records if not _done(record["body"], seconds_left)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 

@@ -1,5 +1,7 @@
-"""What batches need from outside, as protocols; apart from ``ports``, so that a cold start of
-what has no batch to do with does not pay for them.
+"""What batches need from outside, as protocols.
+
+Apart from ``ports``, so that a cold start of what has nothing to do with batches does not pay for
+them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,19 +4,19 @@ An end is kept as the id of a verification, so what is answered is that verifica
 an answer that came late, or a human's word on an unknown, shows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from chalicelib.domain import batch_index
-from chalicelib.domain.batch import ENDED, Batch, BatchStatus, Chunk, RowEnd
+from chalicelib.domain.batch import ENDED, Batch, Chunk, RowEnd
 from chalicelib.domain.batch_index import ENTRY_BYTES, Line
 from chalicelib.domain.errors import BatchFileError, BatchStateError
 from chalicelib.domain.person_name import mask as mask_name
 from chalicelib.domain.resident_id import mask as mask_number
 from chalicelib.domain.verification import Verification
 from chalicelib.services.batch_ports import Batching
-from chalicelib.services.ports import Repository, UnavailableError
+from chalicelib.services.ports import Repository
 
 WAITING = "waiting"
 GONE = "gone"
@@ -79,9 +79,7 @@ def _rows(batch: Batch, from_row: int, batching: Batching) -> Iterator[RowEnd | 
         yield from _waiting(batch, place, None, from_row, batching)
 
 
-def _beginning(
-    batch: Batch, from_row: int, before: Chunk | None, batching: Batching
-) -> int | None:
+def _beginning(batch: Batch, from_row: int, before: Chunk | None, batching: Batching) -> int | None:
     """Where in the file to look for rows that wait; None if there are none to be read."""
     if batch.status in ENDED or batch.index_key is None:
         return None
@@ -114,7 +112,7 @@ def _size(batch: Batch, batching: Batching) -> int:
     return entry.start
 
 
-def _result(row: RowEnd | Line, known: dict[str, Verification]) -> ResultLine:
+def _result(row: RowEnd | Line, known: Mapping[str, Verification]) -> ResultLine:
     if isinstance(row, Line):
         return _of_waiting(row)
     if not row.verification_id:

@@ -10,7 +10,9 @@ from chalicelib.services.batches import complete_if_done, delete_files, send_run
 from chalicelib.services.verify import Tools
 
 _NEVER_CAME = "No file was put within the time for it. Make a new batch."
-_NOT_READ = "The file could not be read in time. Make a new batch, of a smaller file if it is large."
+_NOT_READ = (
+    "The file could not be read in time. Make a new batch, of a smaller file if it is large."
+)
 _LAY_TOO_LONG = (
     "Its files have lain for seven days and are deleted. The rows that have no end were not asked; "
     "make a new batch of them."
@@ -66,9 +68,7 @@ def _send(
         swept.sent += 1
 
 
-def _fail(
-    batch: Batch, why: str, swept: SweptBatches, tools: Tools, batching: Batching
-) -> None:
+def _fail(batch: Batch, why: str, swept: SweptBatches, tools: Tools, batching: Batching) -> None:
     failed = rules.fail(batch, FileProblem("batch_file_unreadable", why), tools.clock.now())
     if batching.batches.replace(failed, batch):
         tools.tell(events.batch_moved(failed))

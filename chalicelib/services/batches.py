@@ -78,7 +78,7 @@ def _draft(request: BatchRequest, client: Client, tools: Tools) -> Batch:
     secret: Secret = tools.secrets.current()
     return rules.new(
         Batch(
-            id=id_from(randomness.token_bytes(17), "bat_")
+            id=id_from(randomness.token_bytes(17), "bat")
             if key is None
             else secret.batch_id(client.name, key),
             client=client.name,
@@ -146,7 +146,9 @@ def pause(batch_id: str, *, client: Client, tools: Tools, batching: Batching) ->
     Raises NotFoundError, BatchStateError.
     """
     get(batch_id, client=client, batching=batching)
-    return _moved(batch_id, lambda found: rules.pause(found, Pause(rules.REQUESTED)), tools, batching)
+    return _moved(
+        batch_id, lambda found: rules.pause(found, Pause(rules.REQUESTED)), tools, batching
+    )
 
 
 def resume(batch_id: str, *, client: Client, tools: Tools, batching: Batching) -> Batch:
@@ -193,7 +195,7 @@ def move(
     batch_id: str,
     change: Callable[[Batch], Batch],
     batching: Batching,
-    fitting: Container[BatchStatus] = BatchStatus,
+    fitting: Container[BatchStatus] = frozenset(BatchStatus),
 ) -> Batch | None:
     """Change it as it stands now; None if it is gone or its status does not fit.
 

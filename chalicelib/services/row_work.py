@@ -10,6 +10,7 @@ counts, and another worker writes what lies behind it.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from chalicelib.domain import batch as rules
@@ -24,7 +25,6 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReusedError,
     RequestError,
     ServiceError,
-    ServiceUnavailableError,
     VerificationEndedError,
     VerificationInProgressError,
 )
@@ -132,32 +132,15 @@ class Worker:
         return asked, None
 
     def _row(self, batch: Batch, line: Line) -> Asked | Stop:
-        if line.flaw:
-            end = RowEnd(
-                line.number,
-                line.reference,
-                flaw=line.flaw,
-                name_masked=line.name,
-                id_number_masked=line.id_number,
-            )
-            return Asked(end, line.size, "hopeless", "no")
         row = _Row(batch, line, self.tools, self.policy)
+        if line.flaw:
+            return row.hopeless()
         try:
             return row.ended(row.run().answer().verification)
-        except VerificationEndedError as exc:
-            return row.without_outcome(exc)
-        except IdempotencyKeyReusedError as exc:
-            return row.anothers(exc)
-        except VerificationInProgressError as exc:
-            return row.anothers(exc, still=True)
-        except ErasedError as exc:
-            return row.refused(exc)
-        except RequestError as exc:
-            return row.refused(exc)
-        except (ServiceUnavailableError, UnavailableError):
-            return Stop(_SOON)
         except ServiceError as exc:
-            return _stopped(exc, self.tools.clock.now())
+            return row.otherwise(exc)
+        except UnavailableError:
+            return Stop(_SOON)
 
     def _written(
         self, batch: Batch, stretch: Rows, asked: list[Asked], lines: list[Line]
@@ -210,7 +193,7 @@ class Worker:
             chunk.start: chunk
             for chunk in self.batching.batches.chunks(batch.id, places[0].row, to_row)
         }
-        for place, following in zip(places, places[1:], strict=False):
+        for place, following in pairwise(places):
             start, row = place.start, place.row
             while (chunk := covered.get(start)) is not None:
                 start, row = chunk.end, chunk.next_row or row
@@ -256,7 +239,9 @@ class _Row:
             outcome = found.outcome.value
         else:
             outcome = "unknown" if found.status is Status.UNKNOWN else "failed"
-        return self._counted(RowEnd(self.line.number, self.line.reference, found.id), outcome, found)
+        return self._counted(
+            RowEnd(self.line.number, self.line.reference, found.id), outcome, found
+        )
 
     def _counted(self, end: RowEnd, outcome: str, found: Verification | None = None) -> Asked:
         billed = Billed.NO if found is None else found.billed
@@ -265,6 +250,31 @@ class _Row:
     def _of(self, found_id: str, number: int) -> Asked:
         end = RowEnd(self.line.number, self.line.reference, found_id, duplicate_of=number)
         return self._counted(end, "duplicate")
+
+    def hopeless(self) -> Asked:
+        """It is not asked at all."""
+        line = self.line
+        end = RowEnd(
+            line.number,
+            line.reference,
+            flaw=line.flaw,
+            name_masked=line.name,
+            id_number_masked=line.id_number,
+        )
+        return self._counted(end, "hopeless")
+
+    def otherwise(self, exc: ServiceError) -> Asked | Stop:
+        """It has no outcome, or none of its own, or not now."""
+        match exc:
+            case VerificationEndedError():
+                return self.without_outcome(exc)
+            case IdempotencyKeyReusedError():
+                return self.anothers(exc)
+            case VerificationInProgressError():
+                return self.anothers(exc, still=True)
+            case RequestError() | ErasedError():
+                return self.refused(exc)
+        return _stopped(exc, self.tools.clock.now())
 
     def without_outcome(self, exc: VerificationEndedError) -> Asked | Stop:
         """Its own end, one that may be asked again, or that of the person's last verification."""

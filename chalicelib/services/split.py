@@ -18,9 +18,10 @@ from typing import BinaryIO
 from chalicelib.domain import batch as rules
 from chalicelib.domain import batch_index, batch_rows, events, person_name, resident_id
 from chalicelib.domain.batch import CHUNK_ROWS, UPLOADS, Batch, BatchStatus, FileProblem, Split
-from chalicelib.domain.batch_file import MAX_ROWS, FileError
+from chalicelib.domain.batch_cells import Flaw
+from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.batch_index import Line
-from chalicelib.domain.batch_rows import Flaw, Row
+from chalicelib.domain.batch_rows import Row
 from chalicelib.domain.errors import TestIdentityError
 from chalicelib.domain.verification import CHINA
 from chalicelib.services.batch_ports import Batching, FileChangedError, FileWriter
@@ -138,10 +139,10 @@ class _Splitter:
         found = batch_rows.person(
             row, today=self._today, check_character=self._policy.check_character
         )
-        if not isinstance(found, Flaw) and self._policy.live:
-            if resident_id.is_test_identity(found[1]):
-                return Flaw(TestIdentityError.code, "")
-        return found
+        if isinstance(found, Flaw) or not self._policy.live:
+            return found
+        is_test = resident_id.is_test_identity(found[1])
+        return Flaw(TestIdentityError.code, "") if is_test else found
 
     @staticmethod
     def _masked(row: Row) -> tuple[str, str]:
@@ -164,14 +165,13 @@ class _Splitter:
 
 
 class _Seen:
-    """People by 64 bits of a keyed hash, in a table of fixed size: 16 MB for a million of them.
+    """People by 64 bits of a keyed hash, in a table of 16 MB: twice as many places as MAX_ROWS.
 
     Two people share a hash once in ten million such files; that only makes one count wrong, never
     a result.
     """
 
     _SLOTS = 1 << 21
-    assert _SLOTS > MAX_ROWS
 
     def __init__(self) -> None:
         self._key = randomness.token_bytes(16)
