@@ -22,7 +22,7 @@ _WIDE = re.compile("[\u0800-\U0010ffff]")
 _CERTAIN = 3
 """So many wide characters in a row are hardly found in a file that is not UTF-8."""
 _QUOTED = re.compile('"[^"]*"?')
-_DELIMITERS = ",;\t"
+_DELIMITERS = "\t;,"  # of equals the first: commas stand in titles
 
 
 def records(stream: BinaryIO, encoding: str | None) -> Iterator[tuple[int, list[str]]]:
@@ -146,10 +146,14 @@ def _is_utf8(stream: BinaryIO) -> bool:
 
 
 def _delimiter(lines: _Lines) -> str:
-    """The sign that stands most often in the first line with content."""
+    """The sign that stands most often in the first record with content."""
+    record = ""
     for line in lines:
-        if line.strip():
-            bare = _QUOTED.sub("", line)
-            return max(_DELIMITERS, key=bare.count)
+        record += line
+        if record.count('"') % 2:
+            continue  # a line break in quotes
+        if record.strip():
+            break
         lines.next_record()
-    return ","
+        record = ""
+    return max(_DELIMITERS, key=_QUOTED.sub("", record).count)

@@ -83,7 +83,7 @@ class _Rows:
     def _start_row(self, attributes: dict[str, str]) -> None:
         row = _number(attributes.get("r", str(self._row + 1)))
         if not self._row < row <= _MAX_ROW:
-            raise FileError(DAMAGED, self._row or None)
+            raise FileError(DAMAGED, self._row + 1)
         self._row = row
         self._column = -1
         self._cells = []

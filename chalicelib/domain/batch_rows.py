@@ -5,8 +5,8 @@
 
 >>> header, first = (1, ["姓名", "身份证号"]), (2, ["张三", " '11010519491231002X"])
 >>> for row in read([header, first, (4, ["李四", "1.1E+17"])], None):
-...     print(row.number, row.id_number, row.flaw.code if row.flaw else "")
-2 11010519491231002X
+...     print(row.number, row.id_number, row.flaw and row.flaw.code)
+2 11010519491231002X None
 4 1.1E+17 id_number_not_text
 """
 
