@@ -23,11 +23,11 @@ def workbook(*rows: Sequence[Any], merged: Iterable[str] = (), **sheets: Sequenc
     book = openpyxl.Workbook()
     first = book.worksheets[0]
     for row in rows:
-        first.append(row)
+        first.append(list(row))
     for cells in merged:
         first.merge_cells(cells)
     for name, row in sheets.items():
-        book.create_sheet(name).append(row)
+        book.create_sheet(name).append(list(row))
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -46,8 +46,8 @@ def replaced(made: bytes, **parts: str | bytes) -> bytes:
         )
         texts[_TYPES] = texts[_TYPES].replace(
             b"</Types>",
-            b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats'
-            b'-officedocument.spreadsheetml.sharedStrings+xml"/></Types>',
+            b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.'
+            b'openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>',
         )
     for part, inner in parts.items():
         name, root = names[part]

@@ -10,7 +10,7 @@ from xml.parsers import expat
 from chalicelib.domain.batch_file import DAMAGED, FileError
 
 _MAX_DEPTH = 64
-_MAX_TAG = 1 << 20
+_MAX_TAG = 1 << 17
 _MAX_NAMES = 1 << 16  # characters of all names together: expat keeps each
 
 Start = Callable[[str, dict[str, str]], None]

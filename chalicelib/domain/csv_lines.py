@@ -1,11 +1,11 @@
-"""CSV as a spreadsheet may open it: no cell can become a formula there.
+r"""CSV as a spreadsheet may open it: no cell can become a formula there.
 
 Whatever begins with one of ``= + - @``, also behind blanks or in full width, with a tab or a
 carriage return, gets an apostrophe in front; so does what begins with an apostrophe. Who reads
 the file by program takes one apostrophe away.
 
 >>> line(["张三", 3, None, "=cmd|' /C calc'!A1"])
-"张三,3,,'=cmd|' /C calc'!A1\\r\\n"
+"张三,3,,'=cmd|' /C calc'!A1\r\n"
 """
 
 import csv

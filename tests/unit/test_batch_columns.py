@@ -138,7 +138,7 @@ def test_the_known_titles_are_told_and_what_the_file_holds_is_not() -> None:
     ],
 )
 def test_by_numbers_a_file_needs_no_header(first: list[str | Odd], people: list[int]) -> None:
-    rows = [(1, first), (2, ["李四", "110105185012310021"])]
+    rows: list[tuple[int, list[str | Odd]]] = [(1, first), (2, ["李四", "110105185012310021"])]
     assert [row.number for row in read(rows, {"name": 1, "id_number": 2})] == people
 
 

@@ -32,7 +32,7 @@ def flaws(made: bytes) -> list[tuple[int, str | None]]:
     return [(row.number, row.flaw and row.flaw.code) for row in read(made)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(person_names(), resident_ids()), min_size=1, max_size=5))
 def test_what_is_written_is_read(people: list[tuple[str, str]]) -> None:
     made = workbook(HEADER, *((name, number, f"A-{number[-4:]}") for name, number in people))
@@ -44,11 +44,13 @@ def test_what_is_written_is_read(people: list[tuple[str, str]]) -> None:
     assert read(shared(made)) == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.lists(
-            st.none() | TEXTS.filter(lambda text: "_x" not in text) | st.booleans()
+            st.none()
+            | TEXTS.filter(lambda text: "_x" not in text)
+            | st.booleans()
             # openpyxl reads numbers back as floats, exact to fifteen digits
             | st.integers(-(10**14), 10**14)
             | st.floats(-1e9, 1e9).map(lambda number: round(number, 3)),
@@ -64,7 +66,7 @@ def test_openpyxl_reads_the_same(rows: list[list[Any]], kept_apart: bool) -> Non
     made = workbook(*rows)
     if kept_apart:
         made = shared(made)
-    found = {number: cells for number, cells in records(made)}
+    found = dict(records(made))
     opened = openpyxl.load_workbook(io.BytesIO(made))
     for number, row in enumerate(opened.worksheets[0].iter_rows(), start=1):
         cells = found.get(number, [])
@@ -122,10 +124,10 @@ def test_formulas_are_told_unless_they_say_nothing() -> None:
 def test_every_kind_of_cell_is_read() -> None:
     made = replaced(
         data(
-            '<row r="2"><c r="A2" t="s"><v>0</v></c><c r="B2" t="s"><v>1</v></c><c t="b"><v>1</v></c>'
-            '<c r="E2" t="e"><v>#N/A</v></c><c r="F2" t="d"><v>2026-01-01</v></c><c r="G2"/>'
-            '<c r="H2" t="inlineStr"><is><r><t>张</t></r><r><t>三</t></r><rPh><t>zhang</t></rPh></is>'
-            "</c></row><row><c><v>1.0E3</v></c></row>"
+            '<row r="2"><c r="A2" t="s"><v>0</v></c><c r="B2" t="s"><v>1</v></c><c t="b">'
+            '<v>1</v></c><c r="E2" t="e"><v>#N/A</v></c><c r="F2" t="d"><v>2026-01-01</v></c>'
+            '<c r="G2"/><c r="H2" t="inlineStr"><is><r><t>张</t></r><r><t>三</t></r>'
+            "<rPh><t>zhang</t></rPh></is></c></row><row><c><v>1.0E3</v></c></row>"
         ),
         strings='<si><r><rPr/><t>李</t></r><r><t xml:space="preserve"> 四</t></r>'
         '<rPh sb="0" eb="1"><t>li</t></rPh><phoneticPr fontId="1"/></si><si><t>a_x000D_b</t></si>',
@@ -176,8 +178,16 @@ def test_a_hidden_sheet_is_read_by_name_only() -> None:
 @pytest.mark.parametrize(
     ("made", "format_", "told"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "xlsx", "old workbook .* save it as .xlsx"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "csv", "old workbook .* save it as .xlsx"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
+            "xlsx",
+            "old workbook .* save it as .xlsx",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
+            "csv",
+            "old workbook .* save it as .xlsx",
+        ),
         (b"name,id\n", "xlsx", "no XLSX workbook"),
         (b"", "xlsx", "no XLSX workbook"),
         (workbook(["a"]), "csv", "is a workbook"),
