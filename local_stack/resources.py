@@ -182,9 +182,7 @@ def create_queues(
 def create_bucket(s3: "S3Client", key_id: str) -> str:
     """Make one more bucket, sealed by the key; returns its name."""
     wanted, name = _resources()["Bucket"], _new_name("Bucket").lower()
-    s3.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     (rule,) = wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     default = {**rule["ServerSideEncryptionByDefault"], "KMSMasterKeyID": key_id}
     s3.put_bucket_encryption(

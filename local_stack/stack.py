@@ -13,7 +13,7 @@ from chalicelib.domain.batch import UPLOADS
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
 from local_stack.aws import AwsServer
 from local_stack.dynoxide import Dynoxide
-from local_stack.pump import Handler, Pump, Uploads, every
+from local_stack.pump import BATCH, Handler, Pump, Uploads, every
 from local_stack.resources import REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
@@ -139,8 +139,10 @@ class Stack:
 
     def _pump(self, worker: Handler, row_worker: Handler) -> None:
         import boto3
+        from botocore.config import Config
 
-        client = boto3.client("sqs", endpoint_url=self._aws.url)
+        at_once = Config(max_pool_connections=self._row_threads + BATCH)
+        client = boto3.client("sqs", endpoint_url=self._aws.url, config=at_once)
         self._stop.append(client.close)
         pump = Pump(client, self.env["QUEUE_URL"], worker).start()
         self._stop.append(pump.stop)
