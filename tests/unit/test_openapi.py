@@ -326,6 +326,8 @@ def made(kind: type[errors.ServiceError]) -> Iterator[errors.ServiceError]:
             if row.trip in {codes.Trip.HOLD, codes.Trip.PAUSE}:
                 yield errors.BreakerOpenError(row.problem or "", retry_after=30)
                 yield errors.BreakerOpenError(row.problem or "", retry_after=None)
+    elif kind is errors.BudgetExhaustedError:
+        yield kind("d", retry_after=86_400)
     elif kind is errors.VerificationInProgressError:
         yield errors.VerificationInProgressError("d", verification_id=ID)
     elif hasattr(kind, "code"):
