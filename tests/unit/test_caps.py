@@ -1,9 +1,11 @@
 """Caps: nothing above them is paid for, and what was free does not count."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from chalicelib.domain.errors import (
     VerificationInProgressError,
 )
 from chalicelib.domain.messages import Repair
+from chalicelib.domain.secret_fields import read_caps
 from chalicelib.domain.verification import (
     CHINA,
     PENDING_TIME,
@@ -35,17 +38,22 @@ from chalicelib.domain.verification import (
     VerificationRequest,
     counted,
 )
+from chalicelib.entrypoints import documents
 from chalicelib.services import resolve, work
-from chalicelib.services.caps import standing
+from chalicelib.services.caps import CapState, standing
 from chalicelib.services.intake import accept
 from chalicelib.services.ports import ContendedError
 from chalicelib.services.sweep import sweep
 from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
+from tests.hook_payloads import build
 from tests.hook_sources import source_of
 from tests.unit.conftest import OPS, OTHER, SECRET, SHOP, World, make_world
 from tests.unit.test_async import run
 from tests.unit.test_http import FORM, JSON, call, documented, event
+from tests.unit.test_webhooks import configure
+from tests.unit.test_webhooks import post as post_hook
+from tests.unit.test_webhooks import run as run_queue
 
 DAY, MONTH = CapCounter("2026-11-24", "*"), CapCounter("2026-11", "*")
 SHOPS_DAY, SHOPS_MONTH = CapCounter("2026-11-24", "shop"), CapCounter("2026-11", "shop")
@@ -361,6 +369,19 @@ class TestWithoutWaiting:
         run(world)
         assert world.repository.items[pending.id].due_at == MONTH.until
 
+    def test_a_forms_entry_meets_its_sources_caps(self, world: World) -> None:
+        source = replace(source_of("typeform"), caps=Limits(day=1))
+        bootstrap.override(Container(world.tools, world.policy))
+        configure(world, source)
+        for entry in ("one", "two"):
+            hook = build("typeform", now=world.clock.now(), dedupe=entry)
+            assert post_hook(hook, source.id)["statusCode"] == 200
+        run_queue(world)
+        bootstrap.override(None)
+        assert world.repository.caps == {CapCounter("2026-11-24", source.id): 1}
+        statuses = {found.status for found in world.repository.items.values()}
+        assert statuses == {Status.COMPLETED, Status.PENDING}
+
 
 class TestHttp:
     @pytest.fixture
@@ -415,6 +436,35 @@ class TestHttp:
         )
         assert (one.taken, one.left) == (2, 0)
         refused(world, key="c")
+
+
+class TestPages:
+    """What the two pages show is true, and the same."""
+
+    PAGES = tuple(
+        (Path(__file__).parents[2] / "docs" / name).read_text("utf-8")
+        for name in ("spending.md", "spending.zh-CN.md")
+    )
+
+    def shown(self, name: str) -> Any:
+        marked = rf"<!-- {name} -->\n```json\n(.*?)```\n<!-- /{name} -->"
+        (one,) = {re.findall(marked, page, re.DOTALL)[0] for page in self.PAGES}
+        return json.loads(one if one.startswith("{") else f"{{{one}}}")
+
+    def test_the_caps_that_are_shown_can_be_set(self) -> None:
+        found = self.shown("caps")
+        assert read_caps(found, "secret") == Limits(1000, 20_000)
+        assert read_caps(found["clients"][0], "clients[0]") == Limits(500)
+        assert read_caps(found["sources"]["survey-2026"], "sources.survey") == Limits(None, 3000)
+
+    def test_the_answer_that_is_shown_is_given(self) -> None:
+        cap = Cap("day", SHOPS_DAY, 500)
+        assert self.shown("standing") == {"caps": [documents.cap(CapState(cap, 120))]}
+
+    @pytest.mark.parametrize("part", [r"^#+ ", r"^\|", r"^```", r"`[^`\n]+`"])
+    def test_both_have_the_same_parts(self, part: str) -> None:
+        english, chinese = (re.findall(part, page, re.MULTILINE) for page in self.PAGES)
+        assert sorted(english) == sorted(chinese)
 
 
 ANSWERS = ["0000", "0008", "0010", "T429PA", "B403MQ", "0001", codes.NO_ANSWER, codes.NOT_SENT]
