@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from chalicelib.domain import codes, events, person_name, resident_id
 from chalicelib.domain import verification as rules
@@ -85,8 +86,7 @@ class Policy:
     billed: Mapping[str, Billed] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A completed verification, and the derived fields while they are kept."""
 
     verification: Verification
