@@ -7,7 +7,7 @@ alike.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.caps import Cap, CapCounter
@@ -52,8 +52,7 @@ class CapReachedError(PortError):
         self.full = full
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Who answers for a subject: taken with a claim, given back with an erasure.
 
     ``seen`` is the holder as it was read (None: there was none); the write fails with
@@ -86,24 +85,21 @@ class Write:
     given_back: Mapping[CapCounter, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPage:
+class DeliveryPage(NamedTuple):
     """Some of a list of deliveries, as ``Page``."""
 
     items: Sequence[Delivery]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionPage:
+class SubmissionPage(NamedTuple):
     """Some of a list of stored submissions, as ``Page``."""
 
     items: Sequence[StoredSubmission]
