@@ -24,7 +24,7 @@ from chalicelib.adapters.table import Table
 from chalicelib.domain import codes, usage
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
-from chalicelib.domain.caps import Cap, CapCounter
+from chalicelib.domain.caps import NO_LIMITS, Cap, CapCounter, Limits, in_force
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import (
@@ -92,8 +92,8 @@ def draft(clock: FakeClock, **fields: Any) -> Verification:
     return Verification(**known | fields)
 
 
-def claim(asked: Verification, clock: FakeClock) -> Verification:
-    return rules.claim(asked, token=uuid4().hex, now=clock.now(), lease=LEASE)
+def claim(asked: Verification, clock: FakeClock, took: tuple[str, ...] = ()) -> Verification:
+    return rules.claim(asked, token=uuid4().hex, now=clock.now(), lease=LEASE, took=took)
 
 
 def answered(claimed: Verification, clock: FakeClock, code: str = "0000") -> Verification:
@@ -816,6 +816,7 @@ steps = st.lists(
         st.integers(0, 10**10),  # microseconds that passed
         st.booleans(),  # whether the usage is written with it, and the delivery
         st.binary(min_size=1, max_size=64),  # the person, sealed
+        st.sampled_from([NO_LIMITS, Limits(day=9), Limits(9, 9)]),  # the client's caps
     ),
     min_size=1,
     max_size=8,
@@ -844,19 +845,29 @@ drafts = st.fixed_dictionaries(
 def history(fields: dict[str, Any], played: list[Any], clock: FakeClock) -> Iterator[Write]:
     """A verification's writes, by real transitions only."""
     before, found = None, draft(clock, **fields)
-    for which, answer, billed, microseconds, by_use_case, sealed in played:
+    for which, answer, billed, microseconds, by_use_case, sealed, limits in played:
         clock.advance(microseconds / 10**6)
-        possible = [*following(found, clock, answer, billed, sealed)]
+        capped = in_force([(found.client, limits)], clock.now())
+        took = tuple(cap.mark for cap in capped)
+        possible = [*following(found, clock, answer, billed, sealed, took)]
         if not possible:
             return
         after = possible[which % len(possible)]
-        write = by_store(after, before) if by_use_case else Write(after, before)
+        if len(after.attempts) > len(found.attempts):
+            write = Write(after, before, caps=capped)
+        else:
+            write = by_store(after, before) if by_use_case else Write(after, before)
         yield write
         before = found = write.after
 
 
 def following(
-    found: Verification, clock: FakeClock, answer: Answer, billed: Billed, sealed: bytes
+    found: Verification,
+    clock: FakeClock,
+    answer: Answer,
+    billed: Billed,
+    sealed: bytes,
+    took: tuple[str, ...],
 ) -> Iterator[Verification]:
     now, status, new = clock.now(), found.status, found.revision == 0
     if new or (status is Status.FAILED and found.retryable and not found.erased):
@@ -869,7 +880,7 @@ def following(
         or status is Status.PENDING
         or (status is Status.FAILED and found.retryable and not found.erased)
     ):
-        yield claim(found, clock)
+        yield claim(found, clock, took)
         yield rules.reuse(found, answered(claim(draft(clock), clock), clock, "0008"), now)
     for attempt in found.attempts[:1] + found.attempts[-1:]:
         yield rules.record(found, attempt.token, answer, codes.find(answer.code), now)
@@ -898,6 +909,16 @@ def said_by_attempts(found: Verification) -> list[DayUsage]:
         )
         for day, seen in zip(days, marks, strict=True)
     ]
+
+
+def held_by_attempts(found: Verification) -> Counter[CapCounter]:
+    """The places that its attempts say they hold."""
+    days = [(a.started_at.astimezone(CHINA).date().isoformat(), a.took) for a in found.attempts]
+    return Counter(
+        CapCounter(day if mark == "day" else day[:7], found.client)
+        for day, took in days
+        for mark in took
+    )
 
 
 class ContractOfHistories:
@@ -929,6 +950,11 @@ class ContractOfHistories:
                 assert outbox.get(write.delivery.id) == write.delivery
         expected = said_by_attempts(found)
         assert repository.usage([usage.day for usage in expected], found.client) == expected
+        days = {attempt.day.isoformat() for attempt in found.attempts}
+        periods = sorted(days | {day[: len("2026-11")] for day in days})
+        counters = [CapCounter(period, found.client) for period in periods]
+        held = held_by_attempts(found)
+        assert repository.taken(counters) == {counter: held[counter] for counter in counters}
         day = found.created_at.astimezone(CHINA).date()
         assert found in repository.of_day(day, 1_000, None).items
         opened = repository.open_until(clock.now() + timedelta(hours=1), 1_000)
