@@ -3,15 +3,17 @@
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from threading import RLock
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from chalicelib.domain.batch import Batch, Chunk, progress_of
+from chalicelib.adapters import spreadsheet
+from chalicelib.domain.batch import Batch, Chunk, FileLayout, progress_of
 from chalicelib.domain.batch_messages import RowMessage, decode, encode
-from chalicelib.services.batch_ports import BatchPage, FileChangedError, Upload
+from chalicelib.domain.batch_rows import Row
+from chalicelib.services.batch_ports import Batching, BatchPage, FileChangedError, Upload
 from chalicelib.services.ports import Clock, UnavailableError
 from tests.fakes.cursor import page
 
@@ -242,3 +244,12 @@ class FakeRowQueue:
         """What was sent since the last time."""
         found, self.sent = self.sent, []
         return found
+
+
+def fake_batching(clock: Clock) -> Batching:
+    """All of them, over the real reader, which needs nothing from outside."""
+    return Batching(FakeBatches(clock), FakeFiles(), FakeRowQueue(), _read)
+
+
+def _read(file: BinaryIO, layout: FileLayout) -> Iterator[Row]:
+    return spreadsheet.rows(file, **asdict(layout))

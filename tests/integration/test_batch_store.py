@@ -1,6 +1,5 @@
 """Batches and their rows' ends: one contract for the fake and for DynamoDB's stand-ins."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -36,6 +35,8 @@ from tests.integration.conftest import QUICK, Dynamodb
 from tests.integration.wire import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ENDS = (
@@ -91,9 +92,7 @@ def batches(
 
 
 def draft(batch_id: str = "bat_1", *, client: str = "shop", at: datetime = START) -> Batch:
-    return rules.new(
-        Batch(batch_id, client, at, BatchStatus.AWAITING_UPLOAD, FileLayout("csv"))
-    )
+    return rules.new(Batch(batch_id, client, at, BatchStatus.AWAITING_UPLOAD, FileLayout("csv")))
 
 
 def chunk(row: int = 2, *, end: int = 90, ends: tuple[RowEnd, ...] = ENDS) -> Chunk:

@@ -1,15 +1,14 @@
 """A batch's world: the fakes of a verification's, and those of batches beside them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
-from chalicelib.adapters import spreadsheet
 from chalicelib.domain.batch import UPLOADS, Batch, BatchStatus, FileLayout
 from chalicelib.domain.batch_messages import Dispatch, RowMessage, Rows
 from chalicelib.domain.resident_id import check_character
 from chalicelib.domain.secret import Client
-from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services import batch_results, batches
 from chalicelib.services.batch_ports import Batching
 from chalicelib.services.batch_results import ResultLine
@@ -19,12 +18,10 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.row_work import Worker
 from chalicelib.services.split import split
 from tests.examples import NAME
-from tests.fakes.batches import FakeBatches, FakeFiles, FakeRowQueue
+from tests.fakes.batches import FakeBatches, FakeFiles, FakeRowQueue, fake_batching
 from tests.unit.conftest import SHOP, World
 
 MARGIN = 30.0
-
-Read = Callable[[object, FileLayout], Iterator[object]]
 
 
 def number(serial: int) -> str:
@@ -56,11 +53,18 @@ class BatchWorld:
     seconds_left: Callable[[], float] = field(default=lambda: 1e9)
 
     def made(
-        self, content: bytes | None, *, key: str | None = None, client: Client = SHOP, **about: object
+        self,
+        content: bytes | None,
+        *,
+        key: str | None = None,
+        client: Client = SHOP,
+        **about: object,
     ) -> Batch:
         layout = about.pop("layout", FileLayout("csv"))
         request = BatchRequest(layout, content, idempotency_key=key, **about)  # type: ignore[arg-type]
-        made = batches.create(request, client=client, tools=self.world.tools, batching=self.batching)
+        made = batches.create(
+            request, client=client, tools=self.world.tools, batching=self.batching
+        )
         return made.batch
 
     def split(self, batch: Batch) -> Batch:
@@ -87,7 +91,7 @@ class BatchWorld:
             self.world.tools,
             self.batching,
             self.world.policy,
-            lambda: self.seconds_left(),
+            self.seconds_left,
             MARGIN,
         )
         return replace(worker, **changes)  # type: ignore[arg-type]
@@ -153,25 +157,9 @@ class BatchWorld:
 
 def make_batch_world(world: World) -> BatchWorld:
     """Over the real reader, which needs nothing from outside."""
-    stored, files, rows = FakeBatches(world.clock), FakeFiles(), FakeRowQueue()
-    batching = Batching(
-        stored,
-        files,
-        rows,
-        lambda file, layout: spreadsheet.rows(
-            file,
-            format=layout.format,
-            columns=layout.columns,
-            sheet=layout.sheet,
-            encoding=layout.encoding,
-        ),
-    )
-    return BatchWorld(world, stored, files, rows, batching)
-
-
-def question(name: str, id_number: str) -> VerificationRequest:
-    """The same person, asked by itself."""
-    return VerificationRequest(name, id_number)
+    batching = fake_batching(world.clock)
+    parts: Any = batching
+    return BatchWorld(world, parts.batches, parts.files, parts.rows, batching)
 
 
 RUNNING, PAUSED, COMPLETED = BatchStatus.RUNNING, BatchStatus.PAUSED, BatchStatus.COMPLETED

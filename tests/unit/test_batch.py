@@ -28,9 +28,7 @@ from chalicelib.domain.errors import BatchStateError
 from tests.fakes.clock import START
 
 NOW = START + timedelta(minutes=1)
-DRAFT = rules.new(
-    Batch("bat_1", "shop", START, BatchStatus.AWAITING_UPLOAD, FileLayout("csv"))
-)
+DRAFT = rules.new(Batch("bat_1", "shop", START, BatchStatus.AWAITING_UPLOAD, FileLayout("csv")))
 SPLIT = Split("rows", "rows.index", 1, 3, 1, 0, {"id_number_empty": 1})
 SPLITTING = rules.split_begun(DRAFT, ("rows", "rows.index"), NOW)
 CHECKED = rules.split_done(replace(SPLITTING, dry_run=True), SPLIT, NOW)
@@ -162,7 +160,15 @@ class TestIndex:
 
 
 class TestMessages:
-    @pytest.mark.parametrize("message", [Rows("bat_1", 2, 0, 90, 2), Dispatch("bat_1", 2, 200)])
+    @pytest.mark.parametrize(
+        "message",
+        [
+            Rows("bat_1", 2, 0, 90, 2),
+            Dispatch("bat_1", 2, 200),
+            Rows("bat_1", 2, 0, 90, 2, "a-request"),
+            Dispatch("bat_1", 2, 200, "a-request"),
+        ],
+    )
     def test_what_is_sent_is_read(self, message: batch_messages.RowMessage) -> None:
         assert batch_messages.decode(batch_messages.encode(message)) == message
 
@@ -182,5 +188,5 @@ class TestMessages:
         ],
     )
     def test_nothing_else(self, text: str) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011  # json's own too
+        with pytest.raises(ValueError):  # json's own too
             batch_messages.decode(text)

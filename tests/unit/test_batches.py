@@ -300,11 +300,24 @@ class TestResults:
         assert [line.row for line in results] == [*range(2, 62)]
         reasons = [line.reason for line in results]
         assert reasons == (
-            ["waiting"] * 20 + [""] * 5 + ["id_number_invalid"] + [""] * 2 + ["waiting"] * 12
+            ["waiting"] * 20
+            + [""] * 5
+            + ["id_number_invalid"]
+            + [""] * 2
+            + ["waiting"] * 12
             + [""] * 20
         )
-        assert results[0] == (2, "r-0", "张*", "110***********" + number(0)[-4:], "", "", "no",
-                              "waiting", "")
+        assert results[0] == (
+            2,
+            "r-0",
+            "张*",
+            "110***********" + number(0)[-4:],
+            "",
+            "",
+            "no",
+            "waiting",
+            "",
+        )
         for from_row in (1, 2, 3, 21, 22, 26, 27, 31, 42, 60, 61, 62, 90):
             part = place.results(batch, from_row)
             assert [*part] == [line for line in results if line.row >= from_row], from_row
@@ -387,5 +400,4 @@ class TestResults:
 
 
 def test_files_live_as_long_as_the_bucket_lets_them() -> None:
-    assert FILES_TIME == timedelta(days=7)
-
+    assert timedelta(days=7) == FILES_TIME

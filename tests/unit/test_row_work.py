@@ -295,9 +295,7 @@ class TestStopped:
         assert not place.rows.sent
         assert [line.outcome for line in place.results(batch)][:2] == ["match", "match"]
         if found.status is PAUSED:
-            batches.resume(
-                batch.id, client=SHOP, tools=place.world.tools, batching=place.batching
-            )
+            batches.resume(batch.id, client=SHOP, tools=place.world.tools, batching=place.batching)
             place.work_off()
             assert place.now(batch).status is COMPLETED
             assert set(place.agrees(batch).values()) == {1}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -40,7 +41,7 @@ class TestWritten:
         assert [entry.row for entry in entries] == [2, 22, 42, 0]
         starts = [entry.start for entry in entries]
         assert starts[-1] == len(data)
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             assert 0 < len([*batch_index.lines(data[start:end])]) <= CHUNK_ROWS
 
     def test_the_upload_is_gone_and_the_rows_are_sent(self, place: BatchWorld) -> None:
