@@ -163,13 +163,10 @@ class TestAdvice:
     def test_a_purchase_lasts_a_year_and_then_comes_the_next(self) -> None:
         basis = Basis(TODAY - 28 * DAY, 28, 280, 0)
         found = forecast.advice(rules.balance([], [], NOON), basis, TODAY, 730)
-        assert (
-            [(one.day, one.until, one.calls) for one in found.purchases]
-            == [
-                (TODAY, date(2027, 11, 24), 3_650),
-                (date(2027, 11, 24), date(2028, 11, 24), 3_660),  # 2028 is a leap year
-            ]
-        )
+        assert [(one.day, one.until, one.calls) for one in found.purchases] == [
+            (TODAY, date(2027, 11, 24), 3_650),
+            (date(2027, 11, 24), date(2028, 11, 24), 3_660),  # 2028 is a leap year
+        ]
         assert sum(one.calls for one in found.purchases) == found.expected == 7_310
         assert found.covered == 0
 
