@@ -70,6 +70,7 @@ def document() -> Json:
         paths[path]["get"]["parameters"] = _parameters(fields)
     _describe_hooks(paths[_HOOK]["post"], paths[_HOOK_WITH_TOKEN]["post"])
     paths["/idenAuthentication"]["post"]["responses"] |= _gateway_answers()
+    _name_the_correlation_id(paths)
     components["responses"] = {
         "NotFound": _problem(["not_found"]),
         "MethodNotAllowed": _problem(["method_not_allowed"]),
@@ -122,6 +123,14 @@ def _reference(kind: str, name: str) -> Json:
 
 def _headers(*names: str) -> Json:
     return {name: _reference("headers", name) for name in names}
+
+
+def _name_the_correlation_id(paths: Json) -> None:
+    """Of every answer of ours; those that API Gateway gives by itself have none."""
+    answers = [one for operation in _operations(paths) for one in operation["responses"].values()]
+    for answer in answers:
+        if "$ref" not in answer:
+            answer["headers"] = answer.get("headers", {}) | _headers("X-Correlation-Id")
 
 
 # Requests

@@ -7,7 +7,7 @@ alike.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.delivery import CallbackResult, Delivery
@@ -46,8 +46,7 @@ class HoldConflictError(PortError):
     """The subject's holder changed since it was read; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Who answers for a subject: taken with a claim, given back with an erasure.
 
     ``seen`` is the holder as it was read (None: there was none); the write fails with
@@ -77,24 +76,21 @@ class Write:
     delivery: Delivery | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPage:
+class DeliveryPage(NamedTuple):
     """Some of a list of deliveries, as ``Page``."""
 
     items: Sequence[Delivery]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionPage:
+class SubmissionPage(NamedTuple):
     """Some of a list of stored submissions, as ``Page``."""
 
     items: Sequence[StoredSubmission]

@@ -41,7 +41,7 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
     return world
 
 
@@ -63,6 +63,13 @@ def ask(name: object = NAME, number: object = NUMBER, **headers: str) -> dict[st
         body["callback_url"] = CALLBACK
     one = event("POST", "/v1/verifications", body=json.dumps(body), headers=JSON | headers)
     return requested(one)
+
+
+def operate(method: str, path: str, body: object = None, **ids: Any) -> dict[str, Any]:
+    """As an admin."""
+    text = None if body is None else json.dumps(body)
+    headers = JSON | {"authorization": "Bearer ops-key"}
+    return requested(event(method, path, body=text, headers=headers, **ids))
 
 
 def look(verification_id: str) -> dict[str, Any]:
@@ -277,6 +284,26 @@ def fault(world: World) -> None:
     drop_in()
 
 
+def bought(world: World) -> None:
+    world.script(["B403MQ"])
+    ask()
+    for _ in range(2):
+        text = json.dumps({"calls": 5_000, "price": "149.00"})
+        headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
+        requested(event("POST", "/v1/packages", body=text, headers=headers))
+
+
+def settled(world: World) -> None:
+    world.script([codes.NO_ANSWER])
+    ask()
+    (found,) = world.repository.items
+    path = "/v1/verifications/{verification_id}"
+    body = {"billed": "yes", "action": "close"}
+    operate("POST", f"{path}/resolve", body, verification_id=found)
+    operate("DELETE", path, verification_id=found)
+    operate("POST", "/v1/breaker/close")
+
+
 ENDED, REFUSED, V, B = "verification_ended", "refused", Metric.VERIFICATIONS, Metric.BILLED
 FREE = Metric.REFUSED_BEFORE_PAY
 Line = tuple[str, str | None, set[Metric]]
@@ -374,6 +401,24 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
         ],
     ),
     (fault, [("fault", None, set())] * 2),
+    (
+        settled,
+        [
+            (ENDED, "outcome_unknown", {V, Metric.UNKNOWNS}),
+            ("resolved", None, set()),
+            ("erased", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
+    (
+        bought,
+        [
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("package_recorded", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
 ]
 
 

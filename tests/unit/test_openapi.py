@@ -604,6 +604,7 @@ def conforms(path: str, method: str, answer: Answered) -> None:
     """The answer is one that the document describes."""
     status, headers, body = answer
     response = DOCUMENT["paths"][path][method.lower()]["responses"][str(status)]
+    assert "X-Correlation-Id" in response["headers"]
     for name, header in response.get("headers", {}).items():
         if name in headers:
             raw = headers[name]
