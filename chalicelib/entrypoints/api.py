@@ -185,6 +185,19 @@ def get_usage(call: Call) -> object:
     }
 
 
+@api.route("/v1/caps", methods=["GET"], content_types=_ANY)
+@answering(_request, "read")
+def get_caps(call: Call) -> object:
+    """What may be paid for, and how much of it is taken."""
+    from chalicelib.services.caps import standing
+
+    tools = call.container.tools
+    found = standing(
+        call.client, secrets=tools.secrets, repository=tools.repository, clock=tools.clock
+    )
+    return {"caps": [documents.cap(one) for one in found]}
+
+
 @api.route("/v1/breaker", methods=["GET"], content_types=_ANY)
 @answering(_request, "admin")
 def get_breaker(call: Call) -> object:

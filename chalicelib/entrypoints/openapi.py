@@ -18,6 +18,7 @@ from chalicelib.domain import codes, forecast, packages, reconcile, stored_submi
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import Cap, CapCounter
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
 from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
@@ -30,6 +31,7 @@ from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
 from chalicelib.entrypoints import book_documents, book_schemas, documents, errors, schemas
 from chalicelib.entrypoints.schemas import Fields
+from chalicelib.services.caps import CapState
 from chalicelib.services.packages import Outlook
 
 Json = dict[str, Any]
@@ -41,6 +43,7 @@ _RETRY_LATER = frozenset(
     {
         "verification_in_progress",
         "too_many_requests",
+        "budget_exhausted",
         "upstream_throttled",
         "upstream_maintenance",
         "upstream_unreachable",
@@ -304,6 +307,7 @@ _QUESTION = {"name": "张三", "id_number": "11010519491231002X"}
 _PERSON = DerivedFields("北京市", "北京市", "朝阳区", "19491231", "F", 76)
 _CALLBACK = "https://shop.example/hooks/verified"
 _NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+_CAP = CapState(Cap("day", CapCounter("2026-11-24", "shop"), 500), 120)
 _OPEN = Breaker(cause="quota_exhausted", since=_NOON, appcode_mark="")
 
 
@@ -324,6 +328,7 @@ def _examples() -> Json:
         "page": {"items": [{**answer, "person": None}], "next_cursor": None},
         "resolution": {"billed": "no", "action": "close"},
         "usage": _usage(),
+        "caps": {"caps": [documents.cap(_CAP)]},
         "breaker_open": documents.breaker(_OPEN, _NOON, ""),
         "breaker_closed": documents.breaker(Breaker(), _NOON, ""),
         "drop_in_question": form,
