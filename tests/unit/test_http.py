@@ -50,7 +50,9 @@ def event(
 def served(world: World) -> Iterator[World]:
     """The fakes' world behind the app."""
     batching = fake_batching(world.clock)
-    bootstrap.override(Container(world.tools, world.policy, batching=lambda: batching))
+    bootstrap.override(
+        Container(world.tools, world.policy, lambda: world.packages, lambda: batching)
+    )
     yield world
     bootstrap.override(None)
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -204,6 +205,11 @@ class TestTheReadingsMoment:
         found = compared(usage, 5, total=100, at=at, bought=bought)
         assert (found.used_difference, found.total_difference) == (0, 0)
 
+    def test_a_package_of_later_that_day_paid_for_nothing_then(self) -> None:
+        later = replace(package("b", 500, expires=5), purchased_at=NOON + timedelta(hours=1))
+        found = compared([used({"0000": 5})], 5, bought=[package("a", 1_000), later])
+        assert (found.used_difference, found.total_difference) == (0, 0)
+
     @pytest.mark.parametrize(
         ("used_calls", "at", "field"), [(11, None, "used: "), (1, NOON + DAY, "at: ")]
     )
@@ -239,6 +245,14 @@ class TestInWords:
         assert document["explanations"][0]["billed_codes"] == "0007=no,0010=yes"
         assert "seems not to charge 0007 (7 calls). That is not what" in words
         assert "seems to charge 0010 (2 calls)." in words
+
+    def test_a_code_that_no_table_lists_is_no_setting(self) -> None:
+        usage = [used({"0000": 50, "0005": 3, "0010": 2})]
+        document, words = self.said(compared(usage, 53))
+        (one,) = document["explanations"]
+        assert one["codes"] == {"0005": "yes", "0010": "no"}
+        assert one["billed_codes"] == "0010=no"
+        assert "seems to charge 0005 (3 calls)" in words
 
     def test_nothing_explains_it(self) -> None:
         document, words = self.said(compared([used({"0000": 5, LOST: 2})], 900))
