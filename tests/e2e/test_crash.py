@@ -78,6 +78,8 @@ def place(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
             "TABLE_NAME": names.table,
             "KMS_KEY_ID": names.key_id,
             "QUEUE_URL": names.queue_url,
+            "ROWS_QUEUE_URL": names.rows_queue_url,
+            "BUCKET_NAME": names.bucket,
         }
         _hide_shortly(aws.url, names.queue_url)
         for name, value in env.items():
