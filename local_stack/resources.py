@@ -182,20 +182,17 @@ def create_queues(
 def create_bucket(s3: "S3Client", key_id: str) -> str:
     """Make one more bucket, sealed by the key; returns its name."""
     wanted, name = _resources()["Bucket"], _new_name("Bucket").lower()
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    here: Any = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=here)
     (rule,) = wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    default = {**rule["ServerSideEncryptionByDefault"], "KMSMasterKeyID": key_id}
-    s3.put_bucket_encryption(
-        Bucket=name,
-        ServerSideEncryptionConfiguration={
-            "Rules": [
-                {
-                    "ApplyServerSideEncryptionByDefault": default,
-                    "BucketKeyEnabled": rule["BucketKeyEnabled"],
-                }
-            ]
+    sealing: Any = {
+        "ApplyServerSideEncryptionByDefault": {
+            **rule["ServerSideEncryptionByDefault"],
+            "KMSMasterKeyID": key_id,
         },
-    )
+        "BucketKeyEnabled": rule["BucketKeyEnabled"],
+    }
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [sealing]})
     s3.put_public_access_block(
         Bucket=name, PublicAccessBlockConfiguration=wanted["PublicAccessBlockConfiguration"]
     )

@@ -242,7 +242,8 @@ class TestQueue:
         assert mapping["MaximumBatchingWindowInSeconds"] == 0, "else batches may be larger than 10"
 
     def test_a_batch_is_what_it_is_on_a_laptop(self, template: Any) -> None:
-        sizes = {c.queue: c.batch_size for c in app.event_sources if hasattr(c, "batch_size")}
+        sources: list[Any] = [c for c in app.event_sources if hasattr(c, "batch_size")]
+        sizes = {source.queue: source.batch_size for source in sources}
         default = template["Parameters"]["WorkerBatchSize"]["Default"]
         assert sizes == {"verifications": default, "rows": 1}
 

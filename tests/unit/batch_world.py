@@ -106,7 +106,7 @@ class BatchWorld:
 
     def work_off(self, rounds: int = 1000) -> list[int]:
         """Everything that is queued, in order, at once; the delays that were asked for."""
-        delays = []
+        delays: list[int] = []
         for _ in range(rounds):
             if not self.rows.sent:
                 return delays

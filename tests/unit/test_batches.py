@@ -326,7 +326,8 @@ class TestResults:
         batch = place.started(csv_of(people(50)))
         (first, *_) = place.messages()
         place.work(first)
-        whole, row, parts = place.results(batch), 1, []
+        whole, row = place.results(batch), 1
+        parts: list[batch_results.ResultLine] = []
         while row:
             page = batch_results.page(
                 place.now(batch),

@@ -65,6 +65,9 @@ def test_what_only_some_calls_need_is_not_loaded() -> None:
         "chalicelib.entrypoints.openapi",
         "chalicelib.services.hooks",
         "chalicelib.services.packages",
+        "chalicelib.services.batches",
+        "chalicelib.adapters.files",
+        "chalicelib.domain.batch",
     ):
         assert name not in RECORDED.read_text("utf-8").splitlines()
 

@@ -149,8 +149,8 @@ class TestRedelivered:
         """The second begins while the first asks its third row, and is through before it."""
         batch = place.started(csv_of(people(10)))
         (message,) = place.messages()
-        script = ["0000", "0000", during(lambda: place.work(message, place.another()))]
-        place.world.script(script)
+        another = during(lambda: place.work(message, place.another()))
+        place.world.script(["0000", "0000", another])
         place.work(message)
         self.end(place, batch.id)
         assert set(place.agrees(batch).values()) == {1}

@@ -160,7 +160,7 @@ class TestRepeated:
             place.split(batch)
             yield Row(7, NAME, number(77), None, None)
 
-        place.batching = replace(place.batching, read_rows=rows)  # type: ignore[arg-type]
+        place.batching = replace(place.batching, read_rows=rows)
         done = place.split(batch)
         assert (done.total, done.run) == (3, 1)
         kept = {key for key in place.files.objects if key.startswith("rows/")}
@@ -196,7 +196,7 @@ class TestRepeated:
             assert place.batches.replace(cancelled, place.now(batch))
             yield from outer(file, layout)  # type: ignore[arg-type]
 
-        place.batching = replace(place.batching, read_rows=rows)  # type: ignore[arg-type]
+        place.batching = replace(place.batching, read_rows=rows)
         done = place.split(batch)
         assert done.status is BatchStatus.CANCELLED
         assert not [key for key in place.files.objects if key.startswith("rows/")]
