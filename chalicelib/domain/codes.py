@@ -105,6 +105,7 @@ PROBLEMS: Mapping[str, Problem] = {
         Problem("idempotency_key_reused"),
         Problem("verification_in_progress", Billed.UNKNOWN, retryable=True),
         Problem("not_unknown"),
+        Problem("budget_exhausted", retryable=True),
         Problem("upstream_throttled", retryable=True),
         Problem("upstream_maintenance", retryable=True),
         Problem("upstream_unreachable", retryable=True),

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from chalicelib.domain.callback import Callback
+from chalicelib.domain.caps import NO_LIMITS, Limits
 
 Network = IPv4Network | IPv6Network
 
@@ -65,6 +66,7 @@ class Source:
     public_url: str | None = None
     verification_tokens: tuple[bytes, ...] = field(default=(), repr=False)
     encrypt_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    caps: Limits = NO_LIMITS
 
     def admits(self, source_ip: str) -> bool:
         """Whether the list of addresses, if there is one, holds this; one it cannot read: no."""

@@ -1,9 +1,10 @@
 """The main use case: ask one question, pay for it at most once, never lose it silently.
 
 In order: read the id (replay, or wait for whoever is asking) → pre-check → test identity →
-reuse → breaker → time left → claim → ask → write the end. What is refused before the claim is
-not stored and does not bind the Idempotency-Key. The claim is a conditional write, so it means
-"the call may now be happening"; from then on only an answer, the lease or a human ends it.
+reuse → breaker → time left → claim, within the caps → ask → write the end. What is refused
+before the claim is not stored and does not bind the Idempotency-Key. The claim is a conditional
+write, so it means "the call may now be happening"; from then on only an answer, the lease or a
+human ends it.
 """
 
 import secrets as randomness
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from chalicelib.domain import codes, events, person_name, resident_id
+from chalicelib.domain import caps, codes, events, person_name, resident_id
 from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.errors import (
@@ -41,6 +42,7 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.expiry import settle_lease
 from chalicelib.services.ports import (
     Callbacks,
+    CapReachedError,
     Clock,
     ConflictError,
     ContendedError,
@@ -127,10 +129,11 @@ class Tools:
 def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy: Policy) -> Result:
     """The answer to one question.
 
-    Raises the refusals of ``domain.errors``: RequestError and BreakerOpenError before anything
-    was claimed, VerificationEndedError for an end without an outcome, VerificationInProgressError
-    while somebody else asks the same, ServiceUnavailableError when the table, key or secret is
-    out of reach before anything was sent.
+    Raises the refusals of ``domain.errors``: RequestError, BreakerOpenError and
+    BudgetExhaustedError before anything was claimed, VerificationEndedError for an end without an
+    outcome, VerificationInProgressError while somebody else asks the same,
+    ServiceUnavailableError when the table, key or secret is out of reach before anything was
+    sent.
     """
     run = Run(request, client.name, tools, policy, started=tools.clock.monotonic())
     try:
@@ -372,18 +375,27 @@ class Run:
         hold: Hold | None,
         secret: Secret,
     ) -> Verification:
-        """Own the paid call; raises ConflictError or HoldConflictError if somebody else does."""
+        """Own the paid call; raises ConflictError or HoldConflictError if somebody else does.
+
+        One is taken of each cap on it; raises BudgetExhaustedError where one is reached.
+        """
         with self.step("breaker"):
             self._refuse_if_stopped(secret)
         self._refuse_if_late()
+        now = self.tools.clock.now()
+        capped = secret.caps_of(self.owner, now)
         claimed = rules.claim(
             asked,
             token=self.tools.new_token(),
-            now=self.tools.clock.now(),
+            now=now,
             lease=self.policy.lease,
+            took=tuple(cap.mark for cap in capped),
         )
         with self.step("claim"):
-            self.tools.repository.write(Write(claimed, standing, take=hold))
+            try:
+                self.tools.repository.write(Write(claimed, standing, take=hold, caps=capped))
+            except CapReachedError as exc:
+                raise caps.exhausted(exc.full, now) from None
         return claimed
 
     def _refuse_if_stopped(self, secret: Secret) -> None:
