@@ -6,18 +6,12 @@ robot's shortest message (2,048 bytes of UTF-8).
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 
-from chalicelib.domain.alerts import ALL, Alert, Kind
+from chalicelib.domain.alert_settings import Language
+from chalicelib.domain.alerts import Alert, Kind
+from chalicelib.domain.caps import ALL
 from chalicelib.domain.verification import CHINA
-
-
-class Language(StrEnum):
-    """Which one the owner reads."""
-
-    ZH = "zh"
-    EN = "en"
 
 
 class Message(NamedTuple):
@@ -163,14 +157,15 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
             "Unknown outcomes wait to be settled",
             "{count} verifications have an unknown outcome, the oldest since {at}.",
             "Each may have been charged, and none is asked again by itself.",
-            "GET /v1/verifications?status=unknown, compare with the counter in the seller's "
-            "console, then resolve each.",
+            "GET /v1/verifications?status=unknown&day=…, compare with the counter in the "
+            "seller's console, then resolve each.",
         ),
         _ZH: _Wording(
             "有结果未知的核验待处理",
             "有 {count} 次核验结果未知，最早的在 {at}。",
             "每一次都可能已经扣费，不会自动重试。",
-            "用 GET /v1/verifications?status=unknown 查出，与卖家控制台的用量对照，再逐个 resolve。",
+            "用 GET /v1/verifications?status=unknown&day=… 查出，与卖家控制台的用量对照，"
+            "再逐个 resolve。",
         ),
     },
     Kind.DEAD_LETTERS: {

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from chalicelib.domain.breaker import PAUSE
+from chalicelib.domain.caps import ALL
 
 
 class Kind(StrEnum):
@@ -58,9 +59,6 @@ MAINTENANCE_GRACE = PAUSE
 
 _CALM = Decimal("0.9")
 """A cap that was reached counts as reached until a tenth of it is free again."""
-
-ALL = "*"
-"""Whose cap it is that is everybody's."""
 
 
 class Thresholds(NamedTuple):
@@ -113,7 +111,7 @@ class StopFact(NamedTuple):
 class WaitingFact(NamedTuple):
     """Unknown outcomes that nobody settled: how many (``more``: at least), and since when."""
 
-    count: int
+    number: int
     oldest: datetime | None
     more: bool = False
 
@@ -206,7 +204,7 @@ def conditions(facts: Facts, thresholds: Thresholds, active: frozenset[Key]) -> 
         found += _of_balance(facts.balance, facts.now, thresholds)
     found += _of_caps(facts.caps or (), active)
     found += _of_stops(facts.stops or (), facts.now)
-    if facts.unknowns is not None and facts.unknowns.count:
+    if facts.unknowns is not None and facts.unknowns.number:
         found.append(_unknowns(facts.unknowns))
     found += [
         Condition(Kind.DEAD_LETTERS, queue, {"queue": queue, "count": depth})
@@ -217,9 +215,7 @@ def conditions(facts: Facts, thresholds: Thresholds, active: frozenset[Key]) -> 
     return found
 
 
-def _of_balance(
-    balance: BalanceFact, now: datetime, thresholds: Thresholds
-) -> Iterator[Condition]:
+def _of_balance(balance: BalanceFact, now: datetime, thresholds: Thresholds) -> Iterator[Condition]:
     for percent in thresholds.low_balance_percent:
         # Nothing recorded, or nothing alive, is no balance that could run low.
         if balance.total and balance.left * 100 <= percent * balance.total:
@@ -277,7 +273,7 @@ def _of_stops(stops: Sequence[StopFact], now: datetime) -> Iterator[Condition]:
 
 
 def _unknowns(waiting: WaitingFact) -> Condition:
-    numbers: dict[str, Number] = {"count": f"{waiting.count}{'+' if waiting.more else ''}"}
+    numbers: dict[str, Number] = {"count": f"{waiting.number}{'+' if waiting.more else ''}"}
     if waiting.oldest is not None:
         numbers["at"] = waiting.oldest.isoformat()
     return Condition(Kind.UNKNOWNS_WAITING, "", numbers)

@@ -5,9 +5,9 @@ Only names, codes, ids and times are told. What stands in ``result``, by which s
 are told apart, is a word of ``codes`` or of this service: there are never many of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.codes import Acts, Billed, Row
@@ -15,6 +15,9 @@ from chalicelib.domain.delivery import Delivery, DeliveryStatus
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Attempt, Status, Verification
+
+if TYPE_CHECKING:
+    from chalicelib.domain.alerts import Alert  # not for a cold start
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -35,6 +38,7 @@ class Metric(StrEnum):
     PERSON_NOT_KEPT = "PersonNotKept"
     SUBMISSIONS_REJECTED = "SubmissionsRejected"
     DELIVERIES_FAILED = "DeliveriesFailed"
+    LOW_BALANCE = "LowBalance"
 
 
 METRICS: Mapping[Metric, str] = {
@@ -48,6 +52,7 @@ METRICS: Mapping[Metric, str] = {
     Metric.PERSON_NOT_KEPT: "outcomes whose derived fields could not be sealed",
     Metric.SUBMISSIONS_REJECTED: "form entries that were kept but not queued, by reason",
     Metric.DELIVERIES_FAILED: "deliveries that were given up",
+    Metric.LOW_BALANCE: "1 each minute in which few calls are left, or a package expires soon",
 }
 BY_RESULT = frozenset(
     {Metric.VERIFICATIONS, Metric.REFUSED_BEFORE_PAY, Metric.SUBMISSIONS_REJECTED}
@@ -152,6 +157,18 @@ EVENTS: Mapping[str, Kind] = {
         "a result was sent on, or was not",
         "delivery_id verification_id client status code attempt ms",
         Metric.DELIVERIES_FAILED,
+    ),
+    "alert_sent": _kind(
+        "an alert was told to one receiver, or was not",
+        "kind about receiver code",
+    ),
+    "balance_low": _kind(
+        "few calls are left, or a package expires soon",
+        "kinds left",
+        Metric.LOW_BALANCE,
+    ),
+    "fact_missing": _kind(
+        "something that alerts are about could not be looked at, or counted", "error"
     ),
     "message_given_back": _kind("a message of the queue comes again", "error"),
     "fault": _kind("a fault of ours: its type and its place, never its text", "error at"),
@@ -319,6 +336,23 @@ def delivery_attempted(after: Delivery) -> Event:
     good = after.status is DeliveryStatus.DELIVERED
     metrics = {Metric.DELIVERIES_FAILED: 1} if lost else {}
     return Event("delivery_attempted", "INFO" if good else "WARNING", members, metrics)
+
+
+def alert_sent(alert: "Alert", receiver: str, code: str, *, ok: bool) -> Event:
+    """``receiver`` is its id, which does not show its URL; ``code`` what it answered."""
+    members = {"kind": alert.kind, "about": alert.about, "receiver": receiver, "code": code}
+    return Event("alert_sent", "INFO" if ok else "WARNING", members)
+
+
+def balance_low(kinds: Sequence[str], left: int | None) -> Event:
+    """``kinds`` are those of the alerts that are active; ``left`` None: not known just now."""
+    members: dict[str, Value] = {"kinds": tuple(kinds), "left": left}
+    return Event("balance_low", "WARNING", members, {Metric.LOW_BALANCE: 1})
+
+
+def fact_missing(error: str) -> Event:
+    """``error`` is a port's, which holds no person."""
+    return Event("fact_missing", "WARNING", {"error": error})
 
 
 def message_given_back(error: str) -> Event:

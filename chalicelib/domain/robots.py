@@ -1,8 +1,8 @@
-"""Chat robots that take alerts: DingTalk, Feishu (Lark) and WeCom, each in its own way.
+r"""What is posted to a chat robot, signed, and what its answer means.
 
     DingTalk   the signature stands in the query: HMAC-SHA256 under the secret of
-               "<milliseconds>\\n<secret>", in base64
-    Feishu     it stands in the body: HMAC-SHA256 of nothing under "<seconds>\\n<secret>", in base64
+               "<milliseconds>\n<secret>", in base64
+    Feishu     it stands in the body: HMAC-SHA256 of nothing under "<seconds>\n<secret>", in base64
     WeCom      none; who knows the URL may post
 
 All answer 200 to nearly everything; the code in the body says whether the message was taken
@@ -14,88 +14,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from chalicelib.domain.alert_texts import Language
-from chalicelib.domain.callback import read_url
+from chalicelib.domain.alert_settings import Robot, RobotKind
 from chalicelib.domain.delivery import CallbackResult
-from chalicelib.domain.secret_fields import SecretError, check_unique, read_choice, read_object
 
-MAX_ROBOTS = 10
-
-_MAX_SECRET = 256
 _SHOWN = 200
 _OK = range(200, 300)
-
-
-class RobotKind(StrEnum):
-    """Whose robot it is."""
-
-    DINGTALK = "dingtalk"
-    FEISHU = "feishu"
-    WECOM = "wecom"
-
-
-@dataclass(frozen=True, slots=True)
-class Robot:
-    """One of a chat group; whoever knows its URL may post there, so its ``repr`` hides it."""
-
-    kind: RobotKind
-    url: str = field(repr=False)
-    secret: str | None = field(default=None, repr=False)
-
-    @property
-    def id(self) -> str:
-        """Tells robots apart, without showing the URL."""
-        return f"{self.kind}-{hashlib.sha256(self.url.encode()).hexdigest()[:6]}"
-
-    @property
-    def host(self) -> str:
-        """Where it is."""
-        return urlsplit(self.url).hostname or ""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
-    """The secret's section ``alerts``: the language, and who is told beside the topic."""
-
-    language: Language = Language.ZH
-    robots: tuple[Robot, ...] = ()
-
-
-def read_alerts(value: object) -> AlertSettings:
-    """The optional section; raises SecretError."""
-    if value is None:
-        return AlertSettings()
-    fields = read_object(value, "alerts", (), ("language", "robots"))
-    language = read_choice(fields.get("language", "zh"), "alerts.language", [*Language])
-    listed = fields.get("robots", [])
-    if not isinstance(listed, list) or len(listed) > MAX_ROBOTS:
-        raise SecretError(f"alerts.robots: must be a list of at most {MAX_ROBOTS} robots")
-    robots = tuple(_robot(one, f"alerts.robots[{n}]") for n, one in enumerate(listed))
-    check_unique([one.url for one in robots], "alerts.robots: the same url stands twice")
-    return AlertSettings(Language(language), robots)
-
-
-def _robot(value: object, where: str) -> Robot:
-    fields = read_object(value, where, ("kind", "url"), ("secret",))
-    kind = RobotKind(read_choice(fields["kind"], f"{where}.kind", [*RobotKind]))
-    secret = fields.get("secret")
-    if kind is RobotKind.DINGTALK and secret is None:
-        raise SecretError(f"{where}.secret: is missing; DingTalk shows it beside 加签, as SEC…")
-    if kind is RobotKind.WECOM and secret is not None:
-        raise SecretError(f"{where}.secret: WeCom's robots have none; leave it out")
-    if secret is not None and not _is_secret(secret):
-        raise SecretError(f"{where}.secret: must be 1 to {_MAX_SECRET} ASCII characters")
-    return Robot(kind, read_url(fields["url"], f"{where}.url"), secret)  # type: ignore[arg-type]
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= _MAX_SECRET and value.isascii()
 
 
 class Post(NamedTuple):

@@ -8,16 +8,21 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chalicelib.bootstrap import Container
+from chalicelib.domain.alerts import Thresholds
 from chalicelib.domain.callback import ClientCallback
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
+from chalicelib.services.watch_facts import Watching
 from tests.examples import NAME, NUMBER
+from tests.fakes.alerts import FakeAlerts, FakeDeadLetters, FakeNotifier
 from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.observer import FakeObserver
 from tests.fakes.outbox import FakeOutbox, FakeSubmissions
+from tests.fakes.packages import FakePackages
 from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.queue import FakeQueue
 from tests.fakes.repository import FakeRepository
@@ -54,8 +59,17 @@ class World:
     submissions: FakeSubmissions
     callbacks: FakeCallbacks
     observer: FakeObserver
+    packages: FakePackages
+    alerts: FakeAlerts
+    notifier: FakeNotifier
+    dead_letters: FakeDeadLetters
+    watching: Watching
     tools: Tools
     policy: Policy
+
+    def container(self) -> Container:
+        """What the app's entrypoints are given."""
+        return Container(self.tools, self.policy, lambda: self.packages, lambda: self.watching)
 
     def script(self, answers: Iterable[Script]) -> None:
         """What the upstream answers next, instead of what was scripted before."""
@@ -88,6 +102,9 @@ def make_world(clock: FakeClock) -> World:
     repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
     queue, observer = FakeQueue(), FakeObserver()
+    packages, alerts = FakePackages(), FakeAlerts(clock)
+    notifier, dead_letters = FakeNotifier(), FakeDeadLetters()
+    watching = Watching(alerts, notifier, dead_letters, packages, Thresholds(), "prod")
     tools = Tools(
         repository=repository,
         provider=provider,
@@ -113,6 +130,11 @@ def make_world(clock: FakeClock) -> World:
         submissions,
         callbacks,
         observer,
+        packages,
+        alerts,
+        notifier,
+        dead_letters,
+        watching,
         tools,
         Policy(),
     )

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from app import app, sender, sweep, worker
 from chalicelib import bootstrap
 from chalicelib.adapters import log_lines
-from chalicelib.bootstrap import Container
 from chalicelib.domain import codes, events
 from chalicelib.domain.codes import ROWS
 from chalicelib.domain.errors import ServiceError
@@ -41,7 +40,7 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(world.container())
     return world
 
 
