@@ -290,11 +290,10 @@ def _numbers(alert: Alert | None, language: Language) -> Mapping[str, object]:
         )
     if "period" in given:
         shown["period"] = _PERIODS[language][str(given["period"])]
-    if "owner" in given:
-        everybody = "All callers together" if english else "全部调用方合计"
-        shown["who"] = everybody if given["owner"] == ALL else f"{given['owner']} "
-    if english and "who" in given:
-        shown["who"] = str(shown["who"]).strip()
+    if given.get("owner") == ALL:
+        shown["who"] = "All callers together" if english else "全部调用方合计"
+    elif "owner" in given:
+        shown["who"] = given["owner"] if english else f"{given['owner']} "
     return shown
 
 
