@@ -167,8 +167,8 @@ EVENTS: Mapping[str, Kind] = {
         "kinds left",
         Metric.LOW_BALANCE,
     ),
-    "fact_missing": _kind(
-        "something that alerts are about could not be looked at, or counted", "error"
+    "watch_hindered": _kind(
+        "something that alerts need could not be read or written this time", "error"
     ),
     "message_given_back": _kind("a message of the queue comes again", "error"),
     "fault": _kind("a fault of ours: its type and its place, never its text", "error at"),
@@ -350,9 +350,9 @@ def balance_low(kinds: Sequence[str], left: int | None) -> Event:
     return Event("balance_low", "WARNING", members, {Metric.LOW_BALANCE: 1})
 
 
-def fact_missing(error: str) -> Event:
+def watch_hindered(error: str) -> Event:
     """``error`` is a port's, which holds no person."""
-    return Event("fact_missing", "WARNING", {"error": error})
+    return Event("watch_hindered", "WARNING", {"error": error})
 
 
 def message_given_back(error: str) -> Event:

@@ -42,7 +42,7 @@ class Watched(NamedTuple):
 
 
 def watch(*, tools: Tools, watching: Watching) -> Watched:
-    """One round; raises UnavailableError when table or secret are out of reach."""
+    """One round; raises UnavailableError when the table or the secret is out of reach."""
     secret = tools.secrets.current()
     board = watching.alerts.board()
     facts = look(board, secret, tools=tools, watching=watching)
@@ -50,13 +50,22 @@ def watch(*, tools: Tools, watching: Watching) -> Watched:
     standing = {alert.key: alert for alert in board.alerts}
     mine: list[Alert] = []
     for before, after in rules.changes(facts, watching.thresholds, board.alerts, [*receivers]):
-        if watching.alerts.replace(after, before):
+        if _written(after, before, tools, watching):
             standing[after.key] = after
             mine += [after] if after.waiting else []
     active = [alert for alert in standing.values() if alert.active]
     _tell_balance(active, facts, tools)
     sent, failed = _tell(mine, receivers, _settings(secret), tools, watching)
     return Watched(len(active), sent, failed)
+
+
+def _written(after: Alert, before: Alert | None, tools: Tools, watching: Watching) -> bool:
+    """Whether the change is ours to tell; one that cannot be written must not stop the others."""
+    try:
+        return watching.alerts.replace(after, before)
+    except UnavailableError as exc:
+        tools.tell(events.watch_hindered(str(exc)))
+        return False
 
 
 def _settings(secret: Secret) -> AlertSettings:
@@ -119,9 +128,12 @@ def _note(sent: Alert, reached: frozenset[str], tools: Tools, watching: Watching
         if standing is None:
             return
         after = rules.told(standing, sent, reached, tools.clock.now())
-        if after is standing or watching.alerts.replace(after, standing):
+        if after is standing or _written(after, standing, tools, watching):
             return
-        standing = watching.alerts.get(sent.key)
+        try:
+            standing = watching.alerts.get(sent.key)
+        except UnavailableError:
+            return  # It is told once more when the lease has ended.
 
 
 class Tried(NamedTuple):
@@ -176,4 +188,4 @@ def note_refusal(source: str, *, tools: Tools, watching: Watching) -> None:
     try:
         watching.alerts.count_refusal(source)
     except UnavailableError as exc:
-        tools.tell(events.fact_missing(str(exc)))
+        tools.tell(events.watch_hindered(str(exc)))

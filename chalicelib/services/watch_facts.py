@@ -56,7 +56,7 @@ def look(board: Board, secret: Secret, *, tools: Tools, watching: Watching) -> F
         try:
             return found()
         except PortError as exc:
-            tools.tell(events.fact_missing(str(exc)))
+            tools.tell(events.watch_hindered(str(exc)))
             return None
 
     return Facts(

@@ -19,7 +19,7 @@ from chalicelib import bootstrap
 from chalicelib.domain import codes
 from chalicelib.domain.alert_settings import AlertSettings, Language, Robot, RobotKind
 from chalicelib.domain.alert_texts import Message
-from chalicelib.domain.alerts import LEASE, Kind, Thresholds
+from chalicelib.domain.alerts import LEASE, Alert, Kind, Thresholds
 from chalicelib.domain.caps import CapCounter, Limits
 from chalicelib.domain.errors import ServiceUnavailableError
 from chalicelib.domain.events import Metric
@@ -275,7 +275,7 @@ class TestWhatFails:
         watched.tools.breaker.note(codes.find("B403MQ"), watched.clock.now(), mark)
         assert look(watched) == (2, 3, 0)
         assert told(watched) == everybody("The package is used up")
-        assert watched.observer.names.count("fact_missing") == 2
+        assert watched.observer.names.count("watch_hindered") == 2
 
     def test_one_receiver_that_fails_keeps_no_other_from_being_told(self, watched: World) -> None:
         watched.notifier.broken = {DINGTALK.id}
@@ -314,6 +314,23 @@ class TestWhatFails:
         assert look(watched) == (1, 3, 0)
         watched.clock.advance(1000)
         assert look(watched) == (1, 0, 0)
+
+    def test_a_change_that_cannot_be_written_stops_no_other(self, watched: World) -> None:
+        real, refused = watched.alerts.replace, [2, 4, 5]
+        calls = iter(range(1, 99))
+
+        def replace_alert(after: Alert, before: Alert | None) -> bool:
+            if next(calls) in refused:
+                raise UnavailableError("table: throttled")
+            return real(after, before)
+
+        watched.alerts.replace = replace_alert  # type: ignore[method-assign]
+        watched.dead_letters.lying = {"a": 1, "b": 1, "c": 1}
+        assert look(watched) == (2, 6, 0), "b was not written, and so not told"
+        assert watched.observer.names.count("watch_hindered") == 3
+        assert look(watched) == (3, 3, 0), "that a was told could be written at the third try"
+        watched.clock.advance(LEASE.total_seconds())
+        assert look(watched) == (3, 0, 0)
 
     def test_so_many_at_once_are_told_in_portions(self, watched: World) -> None:
         watched.dead_letters.lying = {f"q{n}": 1 for n in range(14)}
