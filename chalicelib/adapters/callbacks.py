@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_address
 
@@ -63,7 +62,7 @@ class HttpCallbacks:
         """One attempt; never raises, never repeats itself."""
         began = time.monotonic()
         result = self._attempt(url, headers, body)
-        return replace(result, duration_ms=round((time.monotonic() - began) * 1000))
+        return result._replace(duration_ms=round((time.monotonic() - began) * 1000))
 
     def _attempt(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
         try:

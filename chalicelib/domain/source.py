@@ -7,6 +7,7 @@ and shared with no client, since ids and usage depend on it. A second secret let
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from chalicelib.domain.callback import Callback
 from chalicelib.domain.caps import NO_LIMITS, Limits
@@ -29,8 +30,7 @@ class Mode(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldNames:
+class FieldNames(NamedTuple):
     """Where the answers sit, in the vendor's own terms."""
 
     name: str

@@ -59,8 +59,7 @@ class CapReachedError(PortError):
         self.full = full
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Who answers for a subject: taken with a claim, given back with an erasure.
 
     ``seen`` is the holder as it was read (None: there was none); the write fails with
@@ -93,24 +92,21 @@ class Write:
     given_back: Mapping[CapCounter, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPage:
+class DeliveryPage(NamedTuple):
     """Some of a list of deliveries, as ``Page``."""
 
     items: Sequence[Delivery]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionPage:
+class SubmissionPage(NamedTuple):
     """Some of a list of stored submissions, as ``Page``."""
 
     items: Sequence[StoredSubmission]

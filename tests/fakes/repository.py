@@ -32,7 +32,8 @@ class FakeRepository:
     """What stands in the table is in ``items``, ``people``, ``holders``, ``days``, ``breaker_now``
     and ``caps``.
 
-    Tests may read and set these. ``writes`` lists the writes that took effect. Faults:
+    Tests may read and set these. ``writes`` lists the writes that took effect, ``reads`` counts
+    the looks at a verification. Faults:
     ``fail_next`` are raised by the next writes, one each, before anything is written;
     ``lose_reply_next`` writes take effect and raise UnavailableError; while ``down`` is true
     every call raises UnavailableError.
@@ -47,6 +48,7 @@ class FakeRepository:
         self.breaker_now = Breaker()
         self.caps: Counter[CapCounter] = Counter()
         self.writes: list[Write] = []
+        self.reads = 0
         self.fail_next: list[Exception] = []
         self.lose_reply_next = 0
         self.down = False
@@ -58,6 +60,7 @@ class FakeRepository:
     def get(self, verification_id: str) -> Verification | None:
         with self._lock:
             self._reach()
+            self.reads += 1
             return self._standing(verification_id)
 
     def person(self, verification_id: str) -> bytes | None:
