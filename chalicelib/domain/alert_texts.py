@@ -155,7 +155,7 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
     Kind.UNKNOWNS_WAITING: {
         _EN: _Wording(
             "Unknown outcomes wait to be settled",
-            "{count} verifications have an unknown outcome, the oldest since {at}.",
+            "Verifications with an unknown outcome: {count}, the oldest since {at}.",
             "Each may have been charged, and none is asked again by itself.",
             "GET /v1/verifications?status=unknown&day=…, compare with the counter in the "
             "seller's console, then resolve each.",
@@ -171,7 +171,7 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
     Kind.DEAD_LETTERS: {
         _EN: _Wording(
             "Messages were given up",
-            "{count} messages lie in the dead letters {queue}.",
+            "Messages in the dead letters {queue}: {count}.",
             "What they were for has come to a halt. Nothing is lost.",
             "Find the cause in the worker's log, mend it, then python -m tools.redrive.",
         ),
@@ -185,8 +185,8 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
     Kind.SOURCE_FAILING: {
         _EN: _Wording(
             "The form {owner} fails",
-            "Within an hour {rejected} entries of the form {owner} were not taken{reason}, and "
-            "{refused} requests were not let in.",
+            "Of the form {owner} within an hour: entries not taken: {rejected}{reason}, requests "
+            "not let in: {refused}.",
             "These people are not verified; nothing is charged.",
             "GET /v1/submissions?source={owner} says why. Mend the source, then replay. Not let "
             "in: compare the form's secret.",

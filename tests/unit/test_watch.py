@@ -214,7 +214,7 @@ class TestFacts:
         watched.clock.advance(90)
         assert look(watched) == (1, 3, 0)
         text = watched.notifier.told[0][1].text
-        assert "2 verifications have an unknown outcome, the oldest since 2026-11-24 12:00" in text
+        assert "Verifications with an unknown outcome: 2, the oldest since 2026-11-24 12:00" in text
 
     def test_dead_letters(self, watched: World) -> None:
         watched.dead_letters.lying = {"a": 2, "b": 0}
@@ -232,7 +232,7 @@ class TestFacts:
         reject(watched, "typeform-form", 1, "length")
         assert look(watched) == (1, 3, 0)
         text = watched.notifier.told[0][1].text
-        assert "10 entries of the form typeform-form were not taken" in text
+        assert "Of the form typeform-form within an hour: entries not taken: 10" in text
         assert "most often: fields_missing" in text
         watched.clock.advance(3601)
         assert look(watched) == (0, 0, 0)
@@ -253,7 +253,7 @@ class TestFacts:
         )
         reject(watched, "typeform-form", 500)
         look(watched)
-        assert "200 entries" in watched.notifier.told[0][1].text
+        assert "entries not taken: 200" in watched.notifier.told[0][1].text
 
     def test_a_source_whose_requests_are_not_let_in(self, watched: World) -> None:
         source = source_of("typeform")
@@ -261,7 +261,7 @@ class TestFacts:
         for _ in range(10):
             watching.note_refusal(source.id, tools=watched.tools, watching=watched.watching)
         assert look(watched) == (1, 3, 0)
-        assert "10 requests were not let in" in watched.notifier.told[0][1].text
+        assert "requests not let in: 10" in watched.notifier.told[0][1].text
 
 
 class TestWhatFails:
@@ -419,7 +419,7 @@ def test_once_per_crossing_and_nothing_is_lost(
             (receiver, queue)
             for receiver, message in world.notifier.told
             for queue in QUEUES
-            if f"the dead letters {queue}." in message.text
+            if f"the dead letters {queue}:" in message.text
         )
         assert seen == model.round(lying, broken)
         world.notifier.told.clear()
