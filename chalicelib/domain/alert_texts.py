@@ -41,7 +41,7 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
             "says which one is cheapest.",
         ),
         _ZH: _Wording(
-            "套餐余量不足 {percent}%",
+            "套餐余量已降到 {percent}%",
             "未过期的套餐还剩 {left} 次，共 {total} 次{worth}。",
             "用完之后，上游会拒绝每一次核验。",
             "购买下一个套餐，再用 POST /v1/packages 登记。买哪个最划算，看 "
@@ -73,7 +73,7 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
         _ZH: _Wording(
             "已达到用量上限",
             "{who}在 {of}（按{period}计）已调用 {taken} 次，上限 {limit} 次。",
-            "到本{period}结束（北京时间）之前，新的核验会被拒绝（budget_exhausted），排队的等待。",
+            "到当{period}结束（北京时间）之前，新的核验会被拒绝（budget_exhausted），排队的等待。",
             "符合预期就不用处理；要继续，就在密钥里调高上限。",
         ),
     },

@@ -187,7 +187,7 @@ def subscribed(stack: Running, sqs: "SQSClient") -> str:
     return url
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _calm(place: Place) -> Iterator[None]:
     place.stack.admin("POST", "reset", {})
     place.stack.close_breaker()
@@ -195,6 +195,7 @@ def _calm(place: Place) -> Iterator[None]:
     place.robots.broken = set()
 
 
+@pytest.mark.usefixtures("_calm")
 class TestEveryAlert:
     def test_the_quota_is_exhausted_and_again_when_it_recurs(self, place: Place) -> None:
         for _ in range(2):
@@ -273,6 +274,7 @@ class TestEveryAlert:
         assert place.said("10 次请求未通过认证", "requests not let in: 10") in text
 
 
+@pytest.mark.usefixtures("_calm")
 class TestWhoIsTold:
     def test_a_robot_that_was_away_is_told_later_and_keeps_nobody_waiting(
         self, place: Place
@@ -310,6 +312,7 @@ class TestWhoIsTold:
         assert place.said("测试消息", "A test message") in texts.pop()
 
 
+@pytest.mark.usefixtures("_calm")
 class TestWithTime:
     """Time moves on for the watch and the vendors; the stack itself stays where it is."""
 
@@ -331,7 +334,7 @@ class TestWithTime:
         for _ in range(8):
             assert place.ask().ok
         place.move_on(minutes=11)
-        text = place.alerted("套餐余量不足 20%", "20 % or less of the calls are left")
+        text = place.alerted("套餐余量已降到 20%", "20 % or less of the calls are left")
         total = used + 10
         assert place.said(f"还剩 2 次，共 {total} 次，合 ", f"2 of {total} calls are left") in text
         place.buy(10)
@@ -341,7 +344,7 @@ class TestWithTime:
         for _ in range(9):
             assert place.ask().ok
         place.move_on(minutes=11)
-        text = place.alerted("套餐余量不足 20%", "20 % or less of the calls are left")
+        text = place.alerted("套餐余量已降到 20%", "20 % or less of the calls are left")
         total += 10
         assert place.said(f"还剩 3 次，共 {total} 次", f"3 of {total} calls are left") in text
         place.buy(1000)

@@ -23,7 +23,7 @@ from chalicelib.entrypoints.errors import STATUSES, problem
 from local_stack.gateway import MAX_BODY, ApiServer
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {"APIHandler": 29, "Worker": 60, "Sweep": 60, "Sender": 60}
+FUNCTIONS = {"APIHandler": 29, "Worker": 60, "Sweep": 60, "Sender": 60, "Watch": 60}
 """Logical names, and after how many seconds each is stopped."""
 
 # Beside these nothing of a request is logged: a path may hold a form's token, a query a person.
@@ -157,9 +157,11 @@ class TestFunctions:
             table_name="made-by-the-stack",
             kms_key_id="made-by-the-stack",
             queue_url="made-by-the-stack",
+            dead_letters_urls=("made-by-the-stack",),
+            alert_topic_arn="made-by-the-stack",
         ), "a default of the template is not the code's"
         parts = {value["Ref"] for value in declared.values() if "Ref" in value}
-        assert parts - set(defaults) == {"Table", "Queue", "Secret"}
+        assert parts - set(defaults) == {"Table", "Queue", "Secret", "DeadLetters", "Alarms"}
         assert declared["KMS_KEY_ID"] == {"Fn::GetAtt": ["Key", "Arn"]}
 
     def test_every_setting_of_the_template_is_one_that_is_read(self, template: Any) -> None:
