@@ -405,7 +405,7 @@ class Model:
 
 
 @given(st.lists(ROUND, max_size=12))
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_once_per_crossing_and_nothing_is_lost(
     rounds: list[tuple[frozenset[str], frozenset[str], int]],
 ) -> None:
