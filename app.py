@@ -13,6 +13,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
+from chalicelib.entrypoints.books import books
 from chalicelib.entrypoints.compat import compat
 from chalicelib.entrypoints.errors import as_problem, with_correlation_id
 from chalicelib.entrypoints.queue import work_off
@@ -27,6 +28,7 @@ app = Chalice(app_name="eryaosu", configure_logs=False)
 # Multipart has to survive API Gateway; urlencoded and JSON are texts.
 app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(api)
+app.register_blueprint(books)
 app.register_blueprint(compat)
 app.register_blueprint(records)
 app.register_blueprint(webhooks)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from botocore.config import Config
 from botocore.session import Session
@@ -29,6 +29,9 @@ from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_loc
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Tools
 
+if TYPE_CHECKING:
+    from chalicelib.services.ports import Packages
+
 # Short, and few: the time that a caller waits is better spent on its second try.
 _AWS = Config(
     connect_timeout=1,
@@ -45,12 +48,20 @@ _AWS = Config(
 _UNSEALED_SUBMISSION_DAYS = 30
 
 
+def _without_packages() -> "Packages":
+    raise LookupError("this container was built without packages")
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Everything that an entrypoint hands to a use case."""
+    """Everything that an entrypoint hands to a use case.
+
+    ``packages`` is made when it is asked for: a paid call needs none of it.
+    """
 
     tools: Tools
     policy: Policy
+    packages: "Callable[[], Packages]" = _without_packages
 
     def traced(self, trace: Trace) -> "Container":
         """The same for one piece of work: all that is told of it says where it comes from."""
@@ -106,7 +117,13 @@ def build(settings: Settings) -> Container:
         clock=clock,
         observe=log_lines.observe,
     )
-    return Container(tools, policy_of(settings))
+
+    def packages() -> "Packages":
+        from chalicelib.adapters.packages import DynamoPackages
+
+        return DynamoPackages(table)
+
+    return Container(tools, policy_of(settings), packages)
 
 
 def _clients() -> Callable[[str], Any]:

@@ -7,6 +7,7 @@
     stored submission      F#<id>          F
     disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
+    package                PKG             <id>
     cap of a day or month  CAP#<period>    <client>, * for all
     breaker                BREAKER         B
 
@@ -74,6 +75,15 @@ def usage_key(day: date, sort: str) -> Key:
 def usage_day(day: date) -> str:
     """What all counters of a day stand under."""
     return f"U#{day.isoformat()}"
+
+
+PACKAGES = "PKG"
+"""What all packages stand under."""
+
+
+def package_key(package_id: str) -> Key:
+    """Where a package stands."""
+    return item_of({"PK": PACKAGES, "SK": package_id})
 
 
 def cap_key(counter: CapCounter) -> Key:

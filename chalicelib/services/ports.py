@@ -7,7 +7,7 @@ alike.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.caps import Cap, CapCounter
@@ -18,6 +18,9 @@ from chalicelib.domain.secret import Secret
 from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
+
+if TYPE_CHECKING:
+    from chalicelib.domain.packages import Package  # not for a cold start
 
 
 class PortError(Exception):
@@ -187,6 +190,19 @@ class Submissions(Protocol):
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
         """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""
+
+
+class Packages(Protocol):
+    """What was bought, in the same table; all raise UnavailableError."""
+
+    def add(self, package: "Package") -> "Package | None":
+        """Record it, and return None; or what stands under its id already.
+
+        That can be the very same one: a write whose reply was lost is repeated.
+        """
+
+    def all(self) -> "Sequence[Package]":
+        """Every one that was ever recorded, in order of expiry; strongly consistent."""
 
 
 class Secrets(Protocol):

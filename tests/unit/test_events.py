@@ -41,7 +41,7 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
     return world
 
 
@@ -284,6 +284,15 @@ def fault(world: World) -> None:
     drop_in()
 
 
+def bought(world: World) -> None:
+    world.script(["B403MQ"])
+    ask()
+    for _ in range(2):
+        text = json.dumps({"calls": 5_000, "price": "149.00"})
+        headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
+        requested(event("POST", "/v1/packages", body=text, headers=headers))
+
+
 def settled(world: World) -> None:
     world.script([codes.NO_ANSWER])
     ask()
@@ -398,6 +407,15 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
             (ENDED, "outcome_unknown", {V, Metric.UNKNOWNS}),
             ("resolved", None, set()),
             ("erased", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
+    (
+        bought,
+        [
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("package_recorded", None, set()),
             ("breaker_closed", None, set()),
         ],
     ),
