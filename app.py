@@ -14,6 +14,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 from chalicelib import bootstrap
 from chalicelib.entrypoints.alerts import alerts
 from chalicelib.entrypoints.api import api
+from chalicelib.entrypoints.books import books
 from chalicelib.entrypoints.compat import compat
 from chalicelib.entrypoints.errors import as_problem, with_correlation_id
 from chalicelib.entrypoints.queue import work_off
@@ -29,6 +30,7 @@ app = Chalice(app_name="eryaosu", configure_logs=False)
 app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(alerts)
 app.register_blueprint(api)
+app.register_blueprint(books)
 app.register_blueprint(compat)
 app.register_blueprint(records)
 app.register_blueprint(webhooks)

@@ -21,8 +21,8 @@ class DynamoPackages:
     def __init__(self, table: "Table") -> None:
         self._table = table
 
-    def add(self, package: Package) -> Package:
-        """Record it, unless its id is there already; what stands under the id now."""
+    def add(self, package: Package) -> Package | None:
+        """Record it, and return None; or what stands under its id already."""
         try:
             self._table.client.put_item(
                 TableName=self._table.name,
@@ -32,12 +32,11 @@ class DynamoPackages:
             )
         except faults.ERRORS as exc:
             fault = faults.of(exc)
-            # botocore's repetition of a call may meet what the first one did.
             standing = None if fault.refused is None else fault.refused[0]
             if standing is None:
                 raise self._table.unavailable(fault) from exc
             return _package_of(standing)
-        return package
+        return None
 
     def all(self) -> Sequence[Package]:
         """Every one that was ever recorded, in order of expiry; strongly consistent."""

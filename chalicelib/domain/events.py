@@ -16,8 +16,9 @@ from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Attempt, Status, Verification
 
-if TYPE_CHECKING:
-    from chalicelib.domain.alerts import Alert  # not for a cold start
+if TYPE_CHECKING:  # not for a cold start
+    from chalicelib.domain.alerts import Alert
+    from chalicelib.domain.packages import Package
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -135,7 +136,12 @@ EVENTS: Mapping[str, Kind] = {
         "problem code until_human",
         Metric.BREAKER_OPEN,
     ),
-    "breaker_closed": _kind("a human said that the cause is mended", "by"),
+    "breaker_closed": _kind(
+        "a human said that the cause is mended, or recorded a package that mends it", "by"
+    ),
+    "package_recorded": _kind(
+        "a package that was bought is counted from now on", "package_id calls price by"
+    ),
     "resolved": _kind("a human settled an unknown", f"{_OF_A_VERIFICATION} problem billed by"),
     "erased": _kind("a person was erased", f"{_OF_A_VERIFICATION} by"),
     "person_not_kept": _kind(
@@ -293,6 +299,17 @@ def breaker_opened(breaker: Breaker, row: Row) -> Event:
 def breaker_closed(by: Client) -> Event:
     """Calls may be made again."""
     return Event("breaker_closed", "INFO", {"by": by.name})
+
+
+def package_recorded(package: "Package", by: Client) -> Event:
+    """``price`` is yuan as text."""
+    members: dict[str, Value] = {
+        "package_id": package.id,
+        "calls": package.calls,
+        "price": f"{package.price:.2f}",
+        "by": by.name,
+    }
+    return Event("package_recorded", "INFO", members)
 
 
 def resolved(found: Verification, by: Client) -> Event:

@@ -12,36 +12,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from chalicelib.domain.errors import MalformedRequestError
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import CHINA
 
+LONGEST = timedelta(days=3653)
+"""What is recorded as valid for longer is a slip of the pen: packages last a year."""
+
 HISTORY = timedelta(days=1096)
 """How far back usage is read at most; what was bought before pays from that day on."""
-
-
-class Offer(NamedTuple):
-    """A line of the price list: so many calls for so many yuan."""
-
-    calls: int
-    price: Decimal
-
-
-# The seller's list, without the free trial of 500 calls, which nobody can buy again.
-PRICE_LIST = (
-    Offer(100, Decimal("3.10")),
-    Offer(1_000, Decimal("30.00")),
-    Offer(5_000, Decimal("149.00")),
-    Offer(10_000, Decimal("289.00")),
-    Offer(30_000, Decimal("840.00")),
-    Offer(50_000, Decimal("1350.00")),
-    Offer(100_000, Decimal("2600.00")),
-    Offer(200_000, Decimal("5000.00")),
-    Offer(300_000, Decimal("7200.00")),
-    Offer(600_000, Decimal("13000.00")),
-    Offer(1_000_000, Decimal("20999.00")),
-    Offer(2_000_000, Decimal("37999.00")),
-    Offer(5_000_000, Decimal("84999.00")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +69,36 @@ def a_year_after(moment: datetime) -> datetime:
         return local.replace(year=local.year + 1, day=28)
 
 
+class NewPackage(NamedTuple):
+    """What somebody says was bought: at once, and for a year, unless times are given."""
+
+    calls: int
+    price: Decimal
+    purchased_at: datetime | None = None
+    expires_at: datetime | None = None
+    note: str | None = None
+
+    def made(self, package_id: str, now: datetime) -> Package:
+        """The package; raises MalformedRequestError for times that cannot be."""
+        purchased_at = self.purchased_at or now
+        if purchased_at > now:
+            raise MalformedRequestError("purchased_at: must not be in the future.")
+        expires_at = self.expires_at or a_year_after(purchased_at)
+        if not purchased_at < expires_at <= purchased_at + LONGEST:
+            raise MalformedRequestError(
+                f"expires_at: must be after purchased_at, and at most {LONGEST.days} days after it."
+            )
+        return Package(package_id, self.calls, self.price, purchased_at, expires_at, self.note)
+
+    def led_to(self, package: Package) -> bool:
+        """Whether the package is what these words led to, whenever they were said."""
+        return (
+            (self.calls, self.price, self.note) == (package.calls, package.price, package.note)
+            and self.purchased_at in {None, package.purchased_at}
+            and self.expires_at in {None, package.expires_at}
+        )
+
+
 def by_expiry(packages: Iterable[Package]) -> tuple[Package, ...]:
     """In the order in which they are used up."""
     return tuple(sorted(packages, key=lambda one: (one.expires_at, one.purchased_at, one.id)))
@@ -109,13 +118,14 @@ def allocate(packages: Iterable[Package], calls: Mapping[date, int]) -> Allocati
     """
     ordered = by_expiry(packages)
     left = {package.id: package.calls for package in ordered}
+    payers = [(package.id, package.first_day, package.last_day) for package in ordered]
     uncovered = 0
     for day in sorted(calls):
         wanted = max(0, calls[day])
-        for package in ordered:
-            if wanted and package.pays_on(day):
-                taken = min(wanted, left[package.id])
-                left[package.id] -= taken
+        for package_id, first, last in payers:
+            if wanted and first <= day <= last:
+                taken = min(wanted, left[package_id])
+                left[package_id] -= taken
                 wanted -= taken
         uncovered += wanted
     return Allocation({one.id: one.calls - left[one.id] for one in ordered}, uncovered)
@@ -167,11 +177,11 @@ def days_that_matter(packages: Iterable[Package], now: datetime) -> list[date]:
     They begin with the package that is valid now, or was last, and with those before it whose
     days overlap: what these could not pay for was taken from the next.
     """
-    today = now.astimezone(CHINA).date()
-    since: date | None = None
+    today, since = now.astimezone(CHINA).date(), None
     for package in reversed(by_expiry(one for one in packages if one.purchased_at <= now)):
-        if since is None or package.last_day >= since or package.is_live(now):
-            since = min(since or package.first_day, package.first_day)
+        if since is not None and package.last_day < since:
+            break
+        since = min(since or package.first_day, package.first_day)
     if since is None:
         return []
     since = max(since, today - HISTORY)

@@ -177,6 +177,17 @@ def query(request: Request, fields: Fields) -> dict[str, Any]:
     return fields.read({} if given is None else {name: given[name] for name in given})
 
 
+def period(wanted: Mapping[str, date | None], today: date, most: int) -> tuple[date, date]:
+    """``from`` and ``to``, by default today alone; raises MalformedRequestError."""
+    last = wanted["to"] or today
+    first = wanted["from"] or last
+    if not 0 <= (last - first).days < most:
+        raise MalformedRequestError(
+            f"from: must not be after to, nor {most} days or more before it."
+        )
+    return first, last
+
+
 @contextmanager
 def paging() -> Iterator[None]:
     """What a list says to a cursor that is none of its own."""

@@ -1,5 +1,6 @@
 """The breaker as the use cases see it: a few seconds old at most, never in a call's way."""
 
+from collections.abc import Container
 from datetime import datetime
 
 from chalicelib.domain import breaker as rules
@@ -45,6 +46,13 @@ class CachedBreaker:
         except PortError:
             self._known = None
         return None
+
+    def close_for(self, causes: Container[str]) -> bool:
+        """Close it if its cause is one of these, and whether it was; raises UnavailableError."""
+        mended = self._repository.breaker().cause in causes
+        if mended:
+            self.close()
+        return mended
 
     def close(self) -> Breaker:
         """A human says that the cause is mended; raises UnavailableError."""

@@ -202,8 +202,11 @@ class Submissions(Protocol):
 class Packages(Protocol):
     """What was bought, in the same table; all raise UnavailableError."""
 
-    def add(self, package: "Package") -> "Package":
-        """Record it, unless its id is there already; what stands under the id now."""
+    def add(self, package: "Package") -> "Package | None":
+        """Record it, and return None; or what stands under its id already.
+
+        That can be the very same one: a write whose reply was lost is repeated.
+        """
 
     def all(self) -> "Sequence[Package]":
         """Every one that was ever recorded, in order of expiry; strongly consistent."""

@@ -21,8 +21,7 @@ import requests
 
 import app
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container, SystemClock
-from chalicelib.domain.packages import Package
+from chalicelib.bootstrap import SystemClock
 from chalicelib.domain.verification import CHINA
 from local_stack.events import scheduled
 from tests.e2e.conftest import Running, container_of, start_stack, stop_stack, until, unused_number
@@ -59,7 +58,6 @@ class Place:
     sqs: "SQSClient"
     mailbox: str
     clock: Clock
-    container: Container
     english: bool
     serial: Iterator[int]
 
@@ -114,11 +112,11 @@ class Place:
         )
 
     def buy(self, calls: int, *, price: str = "3", days: float = 365) -> None:
-        """A package, at the mock and in our books."""
-        now = datetime.now(UTC)
-        name = f"pkg_{next(self.serial):026}"
-        bought = Package(name, calls, Decimal(price), now, now + timedelta(days=days))
-        self.container.packages().add(bought)
+        """Record a package, bought just now."""
+        ends = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+        body = {"calls": calls, "price": price, "expires_at": ends}
+        answer = self.stack.call("POST", "/v1/packages", body)
+        assert answer.ok, answer.text
 
     def move_on(self, **by: float) -> None:
         self.clock.ahead += timedelta(**by)
@@ -157,11 +155,11 @@ def place(
         arguments = ("--secret", secret, "--sweep-seconds", SECONDS_OF_NO_SCHEDULE)
         stack = start_stack(folder, *arguments, DEADLINE_SECONDS="4", LEASE_SECONDS="30")
         patch.setattr(bootstrap, "SystemClock", lambda: clock)
-        with stack.sqs() as sqs, container_of(stack, patch) as container:
+        with stack.sqs() as sqs, container_of(stack, patch):
             serial = iter(range(5000 if request.param == "zh" else 6000, 10_000))
             mailbox = subscribed(stack, sqs)
             english = request.param == "en"
-            yield Place(stack, robots, sqs, mailbox, clock, container, english, serial)
+            yield Place(stack, robots, sqs, mailbox, clock, english, serial)
         stop_stack(stack)
     patch.undo()
 
@@ -327,9 +325,7 @@ class TestWithTime:
         text = place.alerted("上游维护已结束", "maintenance is over")
         assert place.said("维护始于", "It had begun at") in text
 
-    def test_few_calls_are_left_and_a_package_expires(
-        self, place: Place
-    ) -> None:
+    def test_few_calls_are_left_and_a_package_expires(self, place: Place) -> None:
         # What was paid for on the day of the purchase may have been taken from it.
         used = place.stack.call("GET", "/v1/usage").json()["total"]["billed"]["yes"]
         place.buy(used + 10)

@@ -15,10 +15,13 @@ class FakePackages:
         self.down = False
         self._lock = RLock()
 
-    def add(self, package: Package) -> Package:
+    def add(self, package: Package) -> Package | None:
         with self._lock:
             self._reach()
-            return self.items.setdefault(package.id, package)
+            if package.id in self.items:
+                return self.items[package.id]
+            self.items[package.id] = package
+            return None
 
     def all(self) -> Sequence[Package]:
         self._reach()

@@ -286,6 +286,15 @@ def fault(world: World) -> None:
     drop_in()
 
 
+def bought(world: World) -> None:
+    world.script(["B403MQ"])
+    ask()
+    for _ in range(2):
+        text = json.dumps({"calls": 5_000, "price": "149.00"})
+        headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
+        requested(event("POST", "/v1/packages", body=text, headers=headers))
+
+
 def settled(world: World) -> None:
     world.script([codes.NO_ANSWER])
     ask()
@@ -417,6 +426,15 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
             ("watch_hindered", None, set()),
             ("balance_low", None, {Metric.LOW_BALANCE}),
             ("alert_sent", None, set()),
+        ],
+    ),
+    (
+        bought,
+        [
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("package_recorded", None, set()),
+            ("breaker_closed", None, set()),
         ],
     ),
 ]
