@@ -3,6 +3,7 @@
 ``python -m tests.unit.test_alert_texts`` prints the docs' texts.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain import alert_texts
-from chalicelib.domain.alert_settings import Language
-from chalicelib.domain.alerts import Alert, Kind, Number
+from chalicelib.domain.alert_settings import Language, RobotKind, read_alerts
+from chalicelib.domain.alerts import Alert, Kind, Number, Thresholds
+from chalicelib.entrypoints import openapi
 from tests.alert_examples import NOON, example
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -116,6 +118,45 @@ def test_the_docs_show_every_text_as_it_really_looks(language: Language) -> None
     page = (DOCS / PAGES[language]).read_text("utf-8")
     (between,) = re.findall(r"<!-- texts -->\n(.*?)\n<!-- /texts -->", page, re.DOTALL)
     assert between == shown(language)
+
+
+@pytest.mark.parametrize("language", Language)
+class TestTheDocs:
+    def page(self, language: Language) -> str:
+        return (DOCS / PAGES[language]).read_text("utf-8")
+
+    def test_they_say_when_each_begins(self, language: Language) -> None:
+        rows = [line for line in self.page(language).splitlines() if line.startswith("| `")]
+        named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+        assert named == list(Kind)
+
+    def test_they_name_the_settings_and_what_they_are_without_one(self, language: Language) -> None:
+        text, thresholds = self.page(language), Thresholds()
+        for name, default in (
+            ("ALERT_LOW_BALANCE_PERCENT", thresholds.low_balance_percent[0]),
+            ("ALERT_EXPIRY_DAYS", thresholds.expiry_days[0]),
+            ("ALERT_SOURCE_FAILURES", thresholds.source_failures),
+        ):
+            (row,) = (line for line in text.splitlines() if f"`{name}`" in line)
+            assert str(default) in row
+
+    def test_what_stands_in_the_secret_is_read(self, language: Language) -> None:
+        (block,) = re.findall(r"<!-- secret -->\n```json\n(.*?)```", self.page(language), re.DOTALL)
+        section = json.loads(f"{{{block}}}".replace("…", "x"))["alerts"]
+        found = read_alerts(section)
+        assert found.language is language
+        assert [robot.kind for robot in found.robots] == list(RobotKind)
+
+    def test_the_answers_are_shown_as_they_are(self, language: Language) -> None:
+        blocks = re.findall(r"```json\n(\{.*?)```", self.page(language), re.DOTALL)
+        tried, active = map(json.loads, blocks)
+        examples = openapi.document()["components"]["examples"]
+        assert tried["receivers"][0].keys() == keys(examples["alert_test"]["value"]["receivers"])
+        assert active["items"][0].keys() == keys(examples["alerts"]["value"]["items"])
+
+
+def keys(items: list[dict[str, object]]) -> object:
+    return items[0].keys()
 
 
 if __name__ == "__main__":
