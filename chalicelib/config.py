@@ -77,7 +77,7 @@ class Settings:
             alert_low_balance_percent=_read(
                 env, "ALERT_LOW_BALANCE_PERCENT", _wholes(1, 99), (20,)
             ),
-            alert_expiry_days=_read(env, "ALERT_EXPIRY_DAYS", _wholes(1, 365), (7,)),
+            alert_expiry_days=_read(env, "ALERT_EXPIRY_DAYS", _wholes(1, 999), (7,)),
             alert_source_failures=_read(env, "ALERT_SOURCE_FAILURES", _whole(1, 100), 10),
         )
         if settings.lease_seconds <= settings.deadline_seconds + 5:

@@ -165,7 +165,7 @@ class DynamoRepository:
         return [one for one in loaded if one.open and keys.due(one) <= due]
 
     def unknown(self, limit: int) -> Sequence[Verification]:
-        """Those whose outcome is unknown and that nobody settled, the oldest first."""
+        """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
         found = self._indexes.open_until(keys.UNKNOWN, self._clock.now(), limit)
         return [one for one in map(verification_of, found) if one.status is Status.UNKNOWN]
 

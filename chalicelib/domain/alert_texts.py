@@ -204,14 +204,14 @@ _TEXTS: Mapping[Kind, Mapping[Language, _Wording]] = {
 _MAINTENANCE_OVER = {
     _EN: _Wording(
         "The upstream's maintenance is over",
-        "Calls are let through again. It had begun at {at}.",
-        "Verifications are answered again.",
+        "It had begun at {at}. Calls do not meet it any more.",
+        "Calls are no longer paused for it.",
         "Nothing.",
     ),
     _ZH: _Wording(
         "上游维护已结束",
-        "调用已恢复。维护始于 {at}。",
-        "核验恢复正常。",
+        "维护始于 {at}，现在的调用已不再遇到。",
+        "调用不再因此暂停。",
         "不用处理。",
     ),
 }

@@ -146,7 +146,7 @@ class Repository(Protocol):
         """Open ones whose lease ends, or that are uncounted since, before ``due``."""
 
     def unknown(self, limit: int) -> Sequence[Verification]:
-        """Those whose outcome is unknown and that nobody settled, the oldest first."""
+        """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""

@@ -28,6 +28,9 @@ TOPIC = "topic"
 AT_ONCE = 10
 """To one receiver in a round: robots take twenty messages a minute, and then none for a while."""
 
+ROUND_SECONDS = 30.0
+"""After so long nothing more is begun: the function that sends is stopped after a minute."""
+
 _TRIES = 3
 
 Send = Callable[[Message], Answered]
@@ -97,6 +100,7 @@ def _tell(
     """All receivers side by side; how many messages were taken, and how many were not."""
     if not mine:
         return 0, 0
+    ends = tools.clock.monotonic() + ROUND_SECONDS
     texts = {
         alert.key: alert_texts.message(alert, settings.language, watching.stage) for alert in mine
     }
@@ -106,8 +110,9 @@ def _tell(
         for alert in [one for one in mine if receiver in one.waiting][:AT_ONCE]:
             answer = receivers[receiver](texts[alert.key])
             outcomes.append((alert, receiver, answer))
-            if not answer.ok:
-                break  # The others would meet the same, and hold everybody up.
+            # After a refusal the others would meet the same, and hold everybody up.
+            if not answer.ok or tools.clock.monotonic() >= ends:
+                break
         return outcomes
 
     with ThreadPoolExecutor(max(1, len(receivers))) as threads:

@@ -258,6 +258,7 @@ class TestUnknown:
         ended = answered(claimed, clock, codes.NO_ANSWER)
         repository.write(Write(ended, claimed))
         assert [one.id for one in repository.open_until(clock.now(), 10)] == [asked.id]
+        assert repository.unknown(10) == []
         counted = rules.counted(replace(ended, revision=ended.revision + 1))
         repository.write(Write(counted, ended))
         assert repository.open_until(clock.now(), 10) == []

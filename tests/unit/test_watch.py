@@ -338,6 +338,19 @@ class TestWhatFails:
         assert look(watched) == (14, 12, 0)
         assert look(watched) == (14, 0, 0)
 
+    def test_a_round_ends_before_its_function_is_stopped(self, watched: World) -> None:
+        real = watched.notifier.to_topic
+
+        def slow(message: Message) -> Answered:
+            watched.clock.advance(12)
+            return real(message)
+
+        watched.notifier.to_topic = slow  # type: ignore[method-assign]
+        watched.secrets.now = replace(watched.secrets.now, alerts=None)
+        watched.dead_letters.lying = {f"q{n}": 1 for n in range(5)}
+        assert look(watched) == (5, 3, 0)
+        assert look(watched) == (5, 2, 0)
+
     def test_nobody_is_there_to_be_told(self, world: World) -> None:
         world.notifier.topic = False
         world.dead_letters.lying = {"a": 1}
