@@ -576,6 +576,7 @@ AT = {
     "verification_id": ID,
     "submission_id": ID,
     "delivery_id": f"dlv_{'0' * 26}_{'0' * 12}_1",
+    "package_id": f"pkg_{'0' * 26}",
     "source": "nobodys",
     "token": "t" * 22,
 }
