@@ -16,6 +16,7 @@ from chalicelib.adapters import alerts as adapter
 from chalicelib.adapters.alerts import DynamoAlerts
 from chalicelib.adapters.callbacks import HttpCallbacks
 from chalicelib.adapters.dead_letters import SqsDeadLetters
+from chalicelib.adapters.notation import item_of
 from chalicelib.adapters.notifier import SnsAndRobots
 from chalicelib.adapters.repository import DynamoRepository
 from chalicelib.adapters.table import Table
@@ -191,6 +192,16 @@ class TestDynamo:
             alerts.replace(FULL, None)
         assert (alerts.get(FULL.key) == FULL) == done
         assert alerts.replace(FULL, None) != done
+
+    def test_what_a_newer_release_left_behind_is_passed_over(
+        self, wire: Wire, dynamodb: Dynamodb
+    ) -> None:
+        clock = FakeClock()
+        alerts = DynamoAlerts(Table(wire, dynamodb.table, clock), clock)  # type: ignore[arg-type]
+        newer = {"PK": "ALERT", "SK": "of_tomorrow#", "kind": "of_tomorrow", "since": NOON}
+        wire.client.put_item(TableName=dynamodb.table, Item=item_of(newer))
+        assert alerts.replace(FULL, None)
+        assert alerts.board() == Board([FULL], None)
 
     def test_errors_name_the_cause(self, wire: Wire, dynamodb: Dynamodb) -> None:
         clock = FakeClock()
