@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
@@ -49,26 +50,27 @@ _MADE = {
         {"MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout"},
     ),
     "DeadLetters": ("AWS::SQS::Queue", {"MessageRetentionPeriod", "SqsManagedSseEnabled"}),
+    "Alarms": ("AWS::SNS::Topic", {"DisplayName"}),
 }
 _NOT_MADE = {
     "AWS::CloudWatch::Alarm",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::SNS::Subscription",
-    "AWS::SNS::Topic",
 }
 """Nobody is woken by a laptop, and its logs are its console's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the service has to be told, as TABLE_NAME and so on; the dead letters are for us."""
+    """What the service has to be told, as TABLE_NAME and so on."""
 
     table: str
     key_id: str
     secret_id: str
     queue_url: str
     dead_letters_url: str
+    topic_arn: str
 
 
 def create(
@@ -78,7 +80,7 @@ def create(
     secret_string: str | None = None,
     table: str | None = None,
 ) -> Names:
-    """Make key, table, queues and secret there; the table at ``dynamodb_url`` if that is given.
+    """Make all of it there; the table at ``dynamodb_url`` if that is given.
 
     Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
@@ -92,6 +94,7 @@ def create(
         closing(session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)) as dynamodb,
         closing(session.client("secretsmanager", endpoint_url=endpoint_url)) as secrets_manager,
         closing(session.client("sqs", endpoint_url=endpoint_url)) as sqs,
+        closing(session.client("sns", endpoint_url=endpoint_url)) as sns,
     ):
         key_id = _create_key(kms)
         queue_url, dead_letters_url = create_queues(sqs)
@@ -101,6 +104,7 @@ def create(
             secret_id=_create_secret(secrets_manager, secret_string),
             queue_url=queue_url,
             dead_letters_url=dead_letters_url,
+            topic_arn=create_topic(sns),
         )
 
 
@@ -158,6 +162,12 @@ def _create_queue(sqs: "SQSClient", kind: str, wanted: Mapping[str, Any]) -> str
         for name, value in wanted.items()
     }
     return sqs.create_queue(QueueName=_new_name(kind), Attributes=attributes)["QueueUrl"]
+
+
+def create_topic(sns: "SNSClient") -> str:
+    """Make one more topic; returns its ARN."""
+    attributes = {"DisplayName": _resources()["Alarms"]["DisplayName"]}
+    return sns.create_topic(Name=_new_name("Alarms"), Attributes=attributes)["TopicArn"]
 
 
 def _create_key(kms: "KMSClient") -> str:

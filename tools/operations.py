@@ -4,9 +4,18 @@ from collections.abc import Mapping
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
     "dynamodb": frozenset(
-        {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems"}
+        {
+            "BatchGetItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "TransactWriteItems",
+            "UpdateItem",
+        }
     ),
     "kms": frozenset({"Decrypt", "Encrypt"}),
     "secretsmanager": frozenset({"GetSecretValue"}),
-    "sqs": frozenset({"SendMessage"}),
+    "sns": frozenset({"Publish"}),
+    "sqs": frozenset({"GetQueueAttributes", "SendMessage"}),
 }

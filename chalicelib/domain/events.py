@@ -5,7 +5,7 @@ Only names, codes, ids and times are told. What stands in ``result``, by which s
 are told apart, is a word of ``codes`` or of this service: there are never many of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -16,8 +16,9 @@ from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Attempt, Status, Verification
 
-if TYPE_CHECKING:
-    from chalicelib.domain.packages import Package  # not for a cold start
+if TYPE_CHECKING:  # not for a cold start
+    from chalicelib.domain.alerts import Alert
+    from chalicelib.domain.packages import Package
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -38,6 +39,7 @@ class Metric(StrEnum):
     PERSON_NOT_KEPT = "PersonNotKept"
     SUBMISSIONS_REJECTED = "SubmissionsRejected"
     DELIVERIES_FAILED = "DeliveriesFailed"
+    LOW_BALANCE = "LowBalance"
 
 
 METRICS: Mapping[Metric, str] = {
@@ -51,6 +53,7 @@ METRICS: Mapping[Metric, str] = {
     Metric.PERSON_NOT_KEPT: "outcomes whose derived fields could not be sealed",
     Metric.SUBMISSIONS_REJECTED: "form entries that were kept but not queued, by reason",
     Metric.DELIVERIES_FAILED: "deliveries that were given up",
+    Metric.LOW_BALANCE: "1 each minute in which few calls are left, or a package expires soon",
 }
 BY_RESULT = frozenset(
     {Metric.VERIFICATIONS, Metric.REFUSED_BEFORE_PAY, Metric.SUBMISSIONS_REJECTED}
@@ -167,6 +170,18 @@ EVENTS: Mapping[str, Kind] = {
         "a result was sent on, or was not",
         "delivery_id verification_id client status code attempt ms",
         Metric.DELIVERIES_FAILED,
+    ),
+    "alert_sent": _kind(
+        "an alert was told to one receiver, or was not",
+        "kind about receiver code",
+    ),
+    "balance_low": _kind(
+        "few calls are left, or a package expires soon",
+        "kinds left",
+        Metric.LOW_BALANCE,
+    ),
+    "watch_hindered": _kind(
+        "something that alerts need could not be read or written this time", "error"
     ),
     "message_given_back": _kind("a message of the queue comes again", "error"),
     "fault": _kind("a fault of ours: its type and its place, never its text", "error at"),
@@ -370,6 +385,23 @@ def delivery_attempted(after: Delivery) -> Event:
     good = after.status is DeliveryStatus.DELIVERED
     metrics = {Metric.DELIVERIES_FAILED: 1} if lost else {}
     return Event("delivery_attempted", "INFO" if good else "WARNING", members, metrics)
+
+
+def alert_sent(alert: "Alert", receiver: str, code: str, *, ok: bool) -> Event:
+    """``receiver`` is its id, which does not show its URL; ``code`` what it answered."""
+    members = {"kind": alert.kind, "about": alert.about, "receiver": receiver, "code": code}
+    return Event("alert_sent", "INFO" if ok else "WARNING", members)
+
+
+def balance_low(kinds: Sequence[str], left: int | None) -> Event:
+    """``kinds`` are those of the alerts that are active; ``left`` None: not known just now."""
+    members: dict[str, Value] = {"kinds": tuple(kinds), "left": left}
+    return Event("balance_low", "WARNING", members, {Metric.LOW_BALANCE: 1})
+
+
+def watch_hindered(error: str) -> Event:
+    """``error`` is a port's, which holds no person."""
+    return Event("watch_hindered", "WARNING", {"error": error})
 
 
 def message_given_back(error: str) -> Event:

@@ -104,6 +104,14 @@ class FakeRepository:
             )
             return [item for when, _, item in found if when <= due][:limit]
 
+    def unknown(self, limit: int) -> Sequence[Verification]:
+        with self._lock:
+            self._reach()
+            found = [
+                one for one in self.items.values() if one.status is Status.UNKNOWN and not one.open
+            ]
+            return sorted(found, key=lambda one: (_due(one), one.id))[:limit]
+
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         with self._lock:
             self._reach()

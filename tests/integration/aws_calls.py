@@ -17,7 +17,7 @@ _INNER = {
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
-_RESOURCES = {"dynamodb": "Table", "kms": "Key", "secretsmanager": "Secret", "sqs": "Queue"}
+_RESOURCES = {"dynamodb": "Table", "kms": "Key", "secretsmanager": "Secret", "sns": "Alarms"}
 
 
 class Recorder:
@@ -65,7 +65,10 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
         for item in params["TransactItems"]:
             yield from ((_INNER[kind], "Table") for kind in item)
         return
-    resource = _RESOURCES[service]
+    if service == "sqs":
+        resource = "DeadLetters" if "DeadLetters" in params["QueueUrl"] else "Queue"
+    else:
+        resource = _RESOURCES[service]
     if "IndexName" in params:
         resource = f"{resource}/index/{params['IndexName']}"
     yield f"{service}:{operation}", resource

@@ -24,6 +24,7 @@ from local_stack.resources import ACCESS_KEY, REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.e2e.callback_server import GOOD, CallbackServer
+from tests.e2e.conftest import close_clients
 from tests.e2e.forms import CLIENT, entry_of, secret_with_forms, source_id
 from tests.examples import OTHER_NAME
 from tests.hook_payloads import build
@@ -35,6 +36,7 @@ POLICIES = {
     "Worker": "policy-worker.json",
     "Sweep": "policy-sweep.json",
     "Sender": "policy-sender.json",
+    "Watch": "policy-watch.json",
 }
 GONE = 410
 
@@ -75,14 +77,14 @@ def resource_name(resource: Mapping[str, Any]) -> str:
 
 def allowed(function: str) -> set[Call]:
     """Every action with every resource, but for what AWS itself does with the role."""
-    found = set()
+    found: set[Call] = set()
     for statement in statements(function):
         if "Condition" in statement or set(statement["Action"]) & LAMBDAS_OWN:
             continue
         resources = statement["Resource"]
         for resource in resources if isinstance(resources, list) else [resources]:
             found |= {(action, resource_name(resource)) for action in statement["Action"]}
-    return {call for call in found if call[0] not in POLLERS_OWN}
+    return {call for call in found if call[0] not in POLLERS_OWN or call[1] != "Queue"}
 
 
 class Clock(SystemClock):
@@ -95,7 +97,7 @@ class Clock(SystemClock):
 
 
 class Deployed:
-    """The four functions over moto and the mock, as AWS would call them."""
+    """The functions over moto and the mock, as AWS would call them."""
 
     def __init__(self, env: Mapping[str, str], mock: str, owner: CallbackServer) -> None:
         self.owner = owner
@@ -164,6 +166,10 @@ class Deployed:
         with self.recorder.running("Sender"):
             return app.sender(scheduled(), None)
 
+    def watch(self) -> Any:
+        with self.recorder.running("Watch"):
+            return app.watch(scheduled(), None)
+
     def fault(self, kind: str) -> None:
         answer = requests.post(
             f"{self._mock}/__admin/faults", json={"kind": kind, "times": 1}, timeout=5
@@ -203,6 +209,8 @@ def deployed(aws_url: str) -> Iterator[Deployed]:
                 "KMS_KEY_ID": names.key_id,
                 "SECRET_ID": names.secret_id,
                 "QUEUE_URL": names.queue_url,
+                "DEAD_LETTERS_URL": names.dead_letters_url,
+                "ALERT_TOPIC_ARN": names.topic_arn,
                 "CALLBACK_ALLOW_LOOPBACK": "1",
             }
             for name, value in env.items():
@@ -213,10 +221,8 @@ def deployed(aws_url: str) -> Iterator[Deployed]:
             bootstrap.override(None)
             everything(stage, patch)
             yield stage
-            tools: Any = bootstrap.container().tools
+            close_clients(bootstrap.container())
             bootstrap.override(None)
-            for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
-                part._client.close()
     patch.undo()
 
 
@@ -228,6 +234,7 @@ def everything(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     accepted(stage)
     told(stage)
     swept(stage, patch)
+    watched(stage)
 
 
 def asked_at_once(stage: Deployed) -> None:
@@ -368,6 +375,21 @@ def swept(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     assert stage.sweep()["expired"]
 
 
+def watched(stage: Deployed) -> None:
+    """The unknown outcomes and rejected entries of before are there to be told of."""
+    stage.move_on(minutes=6)
+    assert stage.watch() == {"active": 1, "sent": 1, "failed": 0}
+    (alert,) = stage.api("GET", "/v1/alerts")["items"]
+    assert alert["kind"] == "unknowns_waiting"
+    (tried,) = stage.api("POST", "/v1/alerts/test")["receivers"]
+    assert tried["ok"]
+    stage.fault("gateway:B403MQ")
+    stage.asked("no-quota")
+    assert stage.watch() == {"active": 2, "sent": 1, "failed": 0}
+    stage.api("POST", "/v1/breaker/close")
+    assert stage.watch() == {"active": 1, "sent": 0, "failed": 0}
+
+
 @pytest.mark.parametrize("function", POLICIES)
 class TestPolicies:
     def test_nothing_that_is_called_is_missing(self, deployed: Deployed, function: str) -> None:
@@ -389,7 +411,11 @@ class TestPolicies:
         assert key["Condition"] == {
             "StringLike": {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.amazonaws.com*"}}
         }
-        polled = [one for one in found if set(one["Action"]) & POLLERS_OWN]
+        polled = [
+            one
+            for one in found
+            if set(one["Action"]) & POLLERS_OWN and one["Sid"] != "CountDeadLetters"
+        ]
         assert [(set(one["Action"]), one["Resource"]) for one in polled] == (
             [(POLLERS_OWN, {"Fn::GetAtt": ["Queue", "Arn"]})] if function == "Worker" else []
         )

@@ -23,8 +23,14 @@ from chalicelib.entrypoints.errors import STATUSES, problem
 from local_stack.gateway import MAX_BODY, ApiServer
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {"APIHandler": 29, "Worker": 60, "Sweep": 60, "Sender": 60}
+FUNCTIONS = {"APIHandler": 29, "Worker": 60, "Sweep": 60, "Sender": 60, "Watch": 60}
 """Logical names, and after how many seconds each is stopped."""
+
+MADE = {
+    "Alarms": "arn:aws-cn:sns:cn-north-1:123456789012:a-topic",
+    "DeadLetters": "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dead-letters",
+}
+"""What Ref gives, where a setting is read as more than a text."""
 
 # Beside these nothing of a request is logged: a path may hold a form's token, a query a person.
 LOGGED = {
@@ -146,7 +152,7 @@ class TestFunctions:
         declared = template["Globals"]["Function"]["Environment"]["Variables"]
         defaults = {n: str(p["Default"]) for n, p in template["Parameters"].items()}
         made = {
-            name: defaults.get(value.get("Ref", ""), "made-by-the-stack")
+            name: (defaults | MADE).get(value.get("Ref", ""), "made-by-the-stack")
             for name, value in declared.items()
         }
         settings = Settings.from_env(made)
@@ -157,9 +163,11 @@ class TestFunctions:
             table_name="made-by-the-stack",
             kms_key_id="made-by-the-stack",
             queue_url="made-by-the-stack",
+            dead_letters_urls=(MADE["DeadLetters"],),
+            alert_topic_arn=MADE["Alarms"],
         ), "a default of the template is not the code's"
         parts = {value["Ref"] for value in declared.values() if "Ref" in value}
-        assert parts - set(defaults) == {"Table", "Queue", "Secret"}
+        assert parts - set(defaults) == {"Table", "Queue", "Secret", "DeadLetters", "Alarms"}
         assert declared["KMS_KEY_ID"] == {"Fn::GetAtt": ["Key", "Arn"]}
 
     def test_every_setting_of_the_template_is_one_that_is_read(self, template: Any) -> None:

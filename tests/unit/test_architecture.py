@@ -56,6 +56,7 @@ TYPES_ONLY = {
     "mypy_boto3_dynamodb",
     "mypy_boto3_kms",
     "mypy_boto3_secretsmanager",
+    "mypy_boto3_sns",
     "mypy_boto3_sqs",
 }
 

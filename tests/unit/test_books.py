@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.cells import formula_safe
 from chalicelib.domain.errors import MalformedRequestError, VerificationEndedError
@@ -32,7 +31,7 @@ PACKAGE = {"calls": 5_000, "price": "149"}
 
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
-    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 

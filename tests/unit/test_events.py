@@ -6,6 +6,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import app, sender, sweep, worker
+from app import app, sender, sweep, watch, worker
 from chalicelib import bootstrap
 from chalicelib.adapters import log_lines
-from chalicelib.bootstrap import Container
 from chalicelib.domain import codes, events
 from chalicelib.domain.codes import ROWS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.events import BY_RESULT, EVENTS, METRICS, Event, Metric
 from chalicelib.domain.messages import Ask, Deliver, Repair, decode, encode
+from chalicelib.domain.packages import Package
 from chalicelib.domain.verification import Answer, DerivedFields, Person
 from chalicelib.services.intake import RESEND_AFTER
 from local_stack.events import scheduled
@@ -41,7 +43,7 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
+    bootstrap.override(world.container())
     return world
 
 
@@ -306,6 +308,14 @@ def settled(world: World) -> None:
     operate("POST", "/v1/breaker/close")
 
 
+def alerted(world: World) -> None:
+    world.packages.items["pkg_1"] = Package(
+        "pkg_1", 1000, Decimal(30), world.clock.now(), world.clock.now() + timedelta(days=5)
+    )
+    world.dead_letters.down = True
+    watch(scheduled(), None)
+
+
 ENDED, REFUSED, V, B = "verification_ended", "refused", Metric.VERIFICATIONS, Metric.BILLED
 FREE = Metric.REFUSED_BEFORE_PAY
 Line = tuple[str, str | None, set[Metric]]
@@ -410,6 +420,14 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
             ("resolved", None, set()),
             ("erased", None, set()),
             ("breaker_closed", None, set()),
+        ],
+    ),
+    (
+        alerted,
+        [
+            ("watch_hindered", None, set()),
+            ("balance_low", None, {Metric.LOW_BALANCE}),
+            ("alert_sent", None, set()),
         ],
     ),
     (

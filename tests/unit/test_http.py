@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from app import app, sweep
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain.codes import PROBLEMS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.entrypoints.errors import STATUSES
@@ -48,7 +47,7 @@ def event(
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
     """The fakes' world behind the app."""
-    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 

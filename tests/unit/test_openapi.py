@@ -15,7 +15,6 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain import breaker, codes, errors, person_name, resident_id, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
@@ -43,7 +42,6 @@ from chalicelib.entrypoints.forms.profile import CANONICAL
 from chalicelib.entrypoints.hook import MAX_BODY as MAX_HOOK_BODY
 from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
 from chalicelib.services.caps import CapState
-from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
 from tests.examples import NAME, NUMBER
 from tests.hook_payloads import Hook, build, secrets_of
@@ -638,7 +636,8 @@ def conforms(path: str, method: str, answer: Answered) -> None:
 def container(world: World) -> Iterator[World]:
     clients = tuple(replace(make_client(scope, scope), callback=SHOP.callback) for scope in SCOPES)
     world.secrets.now = replace(world.secrets.now, clients=clients)
-    bootstrap.override(Container(world.tools, Policy(duplicate_wait=0), lambda: world.packages))
+    world.obey(duplicate_wait=0)
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 
