@@ -13,6 +13,7 @@ from dataclasses import asdict
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bootstrap
+from chalicelib.entrypoints.alerts import alerts
 from chalicelib.entrypoints.api import api
 from chalicelib.entrypoints.batches import batches
 from chalicelib.entrypoints.books import books
@@ -29,6 +30,7 @@ bootstrap.log_to(sys.stdout)
 app = Chalice(app_name="eryaosu", configure_logs=False)
 # Multipart has to survive API Gateway; urlencoded and JSON are texts.
 app.api.binary_types.append("multipart/form-data")
+app.register_blueprint(alerts)
 app.register_blueprint(api)
 app.register_blueprint(books)
 app.register_blueprint(compat)
@@ -63,6 +65,15 @@ def sweep(event: CloudWatchEvent) -> dict[str, int]:
 def sender(event: CloudWatchEvent) -> dict[str, int]:
     """Send on the results that are due."""
     return send_due(tools=_scheduled(event).tools)._asdict()
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def watch(event: CloudWatchEvent) -> dict[str, int]:
+    """Tell the owner what has to be known before it hurts."""
+    from chalicelib.services import watch as watching
+
+    container = _scheduled(event)
+    return watching.watch(tools=container.tools, watching=container.watching())._asdict()
 
 
 @app.on_sqs_message(queue="verifications", batch_size=10)

@@ -33,6 +33,7 @@ from chalicelib.services.verify import Policy, Tools
 if TYPE_CHECKING:
     from chalicelib.services.batch_ports import Batching
     from chalicelib.services.ports import Packages
+    from chalicelib.services.watch_facts import Watching
 
 # Short, and few: the time that a caller waits is better spent on its second try.
 _AWS = Config(
@@ -68,16 +69,22 @@ def _without_packages() -> "Packages":
     raise LookupError("this container was built without packages")
 
 
+def _without_watching() -> "Watching":
+    raise LookupError("this container was built without alerts")
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """Everything that an entrypoint hands to a use case.
 
-    ``packages`` and ``batching`` are made when they are asked for: a paid call needs none of it.
+    ``packages``, ``batching`` and ``watching`` are made when they are asked for: a paid call needs
+    none of it.
     """
 
     tools: Tools
     policy: Policy
     packages: "Callable[[], Packages]" = _without_packages
+    watching: "Callable[[], Watching]" = _without_watching
     batching: "Callable[[], Batching]" = _without_batches
 
     def traced(self, trace: Trace) -> "Container":
@@ -156,7 +163,31 @@ def build(settings: Settings) -> Container:
             lambda file, layout: spreadsheet.rows(file, **asdict(layout)),
         )
 
-    return Container(tools, policy_of(settings), packages, batching)
+    @cache
+    def watching() -> "Watching":
+        from chalicelib.adapters.alerts import DynamoAlerts
+        from chalicelib.adapters.dead_letters import SqsDeadLetters
+        from chalicelib.adapters.notifier import ROBOT_SECONDS, SnsAndRobots
+        from chalicelib.domain.alerts import Thresholds
+        from chalicelib.services.watch_facts import Watching
+
+        robots = HttpCallbacks(
+            allow_loopback=settings.callback_allow_loopback, seconds=ROBOT_SECONDS
+        )
+        return Watching(
+            alerts=DynamoAlerts(table, clock),
+            notifier=SnsAndRobots(lambda: client("sns"), settings.alert_topic_arn, robots, clock),
+            dead_letters=SqsDeadLetters(lambda: client("sqs"), settings.dead_letters_urls),
+            packages=packages(),
+            thresholds=Thresholds(
+                settings.alert_low_balance_percent,
+                settings.alert_expiry_days,
+                settings.alert_source_failures,
+            ),
+            stage=stage(),
+        )
+
+    return Container(tools, policy_of(settings), packages, watching, batching)
 
 
 def _clients() -> Callable[..., Any]:

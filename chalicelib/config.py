@@ -45,6 +45,11 @@ class Settings:
     duplicate_wait_seconds: float = 10.0
     lease_seconds: float = 90.0
     callback_allow_loopback: bool = False
+    alert_topic_arn: str | None = None
+    dead_letters_urls: tuple[str, ...] = ()
+    alert_low_balance_percent: tuple[int, ...] = (20,)
+    alert_expiry_days: tuple[int, ...] = (7,)
+    alert_source_failures: int = 10
 
     @property
     def live(self) -> bool:
@@ -71,6 +76,13 @@ class Settings:
             duplicate_wait_seconds=_read(env, "DUPLICATE_WAIT_SECONDS", _seconds(0, 20), 10.0),
             lease_seconds=_read(env, "LEASE_SECONDS", _seconds(1, 900), 90.0),
             callback_allow_loopback=_read(env, "CALLBACK_ALLOW_LOOPBACK", _flag, default=False),
+            alert_topic_arn=_read(env, "ALERT_TOPIC_ARN", _topic, "") or None,
+            dead_letters_urls=_read(env, "DEAD_LETTERS_URL", _urls, ()),
+            alert_low_balance_percent=_read(
+                env, "ALERT_LOW_BALANCE_PERCENT", _wholes(1, 99), (20,)
+            ),
+            alert_expiry_days=_read(env, "ALERT_EXPIRY_DAYS", _wholes(1, 999), (7,)),
+            alert_source_failures=_read(env, "ALERT_SOURCE_FAILURES", _whole(1, 100), 10),
         )
         if settings.lease_seconds <= settings.deadline_seconds + 5:
             raise SettingsError(
@@ -120,6 +132,16 @@ def _url(text: str) -> str:
     return text
 
 
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(_url(part.strip()) for part in text.split(","))
+
+
+def _topic(text: str) -> str:
+    if not text.startswith("arn:") or ":sns:" not in text:
+        raise ValueError("must be the ARN of an SNS topic, arn:…:sns:…")
+    return text
+
+
 def _billed(text: str) -> Mapping[str, Billed]:
     pairs = [part.strip().partition("=") for part in text.split(",")]
     for code, _, billed in pairs:
@@ -148,6 +170,18 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
         return int(text)
+
+    return parse
+
+
+def _wholes(low: int, high: int) -> Callable[[str], tuple[int, ...]]:
+    one = _whole(low, high)
+
+    def parse(text: str) -> tuple[int, ...]:
+        try:
+            return tuple(sorted({one(part.strip()) for part in text.split(",")}, reverse=True))
+        except ValueError as exc:
+            raise ValueError(f"{exc}, or several of them with commas between") from None
 
     return parse
 

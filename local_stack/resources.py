@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
@@ -65,6 +66,7 @@ _MADE = {
             "PublicAccessBlockConfiguration",
         },
     ),
+    "Alarms": ("AWS::SNS::Topic", {"DisplayName"}),
 }
 _NOT_MADE = {
     "AWS::CloudWatch::Alarm",
@@ -72,14 +74,13 @@ _NOT_MADE = {
     "AWS::Logs::LogGroup",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
-    "AWS::SNS::Topic",
 }
 """Nobody is woken by a laptop, and its logs are its console's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the service has to be told, as TABLE_NAME and so on; the dead letters are for us."""
+    """What the service has to be told, as TABLE_NAME and so on."""
 
     table: str
     key_id: str
@@ -89,6 +90,7 @@ class Names:
     rows_queue_url: str
     rows_dead_letters_url: str
     bucket: str
+    topic_arn: str
 
 
 def create(
@@ -98,7 +100,7 @@ def create(
     secret_string: str | None = None,
     table: str | None = None,
 ) -> Names:
-    """Make key, table, queues, bucket and secret there, the table at ``dynamodb_url`` if given.
+    """Make all of it there; the table at ``dynamodb_url`` if that is given.
 
     Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
@@ -113,6 +115,7 @@ def create(
         closing(session.client("secretsmanager", endpoint_url=endpoint_url)) as secrets_manager,
         closing(session.client("sqs", endpoint_url=endpoint_url)) as sqs,
         closing(session.client("s3", endpoint_url=endpoint_url)) as s3,
+        closing(session.client("sns", endpoint_url=endpoint_url)) as sns,
     ):
         key_id = _create_key(kms)
         queue_url, dead_letters_url = create_queues(sqs)
@@ -126,6 +129,7 @@ def create(
             rows_queue_url=rows_queue_url,
             rows_dead_letters_url=rows_dead_letters_url,
             bucket=create_bucket(s3, key_id),
+            topic_arn=create_topic(sns),
         )
 
 
@@ -205,6 +209,12 @@ def _create_queue(sqs: "SQSClient", kind: str, wanted: Mapping[str, Any]) -> str
         for name, value in wanted.items()
     }
     return sqs.create_queue(QueueName=_new_name(kind), Attributes=attributes)["QueueUrl"]
+
+
+def create_topic(sns: "SNSClient") -> str:
+    """Make one more topic; returns its ARN."""
+    attributes = {"DisplayName": _resources()["Alarms"]["DisplayName"]}
+    return sns.create_topic(Name=_new_name("Alarms"), Attributes=attributes)["TopicArn"]
 
 
 def _create_key(kms: "KMSClient") -> str:

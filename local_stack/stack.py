@@ -113,6 +113,8 @@ class Stack:
             "QUEUE_URL": names.queue_url,
             "ROWS_QUEUE_URL": names.rows_queue_url,
             "BUCKET_NAME": names.bucket,
+            "DEAD_LETTERS_URL": f"{names.dead_letters_url},{names.rows_dead_letters_url}",
+            "ALERT_TOPIC_ARN": names.topic_arn,
             # Results may be sent to a server on this machine.
             "CALLBACK_ALLOW_LOOPBACK": "1",
         }
@@ -124,7 +126,7 @@ class Stack:
     def _serve(self) -> None:
         # A broken setting of the caller's own environment stops the start here, by name.
         Settings.from_env()
-        from app import app, row_worker, sender, splitter, sweep, worker
+        from app import app, row_worker, sender, splitter, sweep, watch, worker
         from chalicelib import bootstrap
         from local_stack.gateway import ApiServer
 
@@ -132,7 +134,7 @@ class Stack:
         server = ApiServer(app, port=self._ports.api).start()
         self._stop.append(server.stop)
         self.api_url = server.url
-        self._stop += [every(self._sweep_seconds, one) for one in (sweep, sender)]
+        self._stop += [every(self._sweep_seconds, one) for one in (sweep, sender, watch)]
         if self._worker:
             self._pump(worker, row_worker)
             self._watch(splitter)

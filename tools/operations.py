@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
     "dynamodb": frozenset(
-        {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems"}
+        {
+            "BatchGetItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "TransactWriteItems",
+            "UpdateItem",
+        }
     ),
     "kms": frozenset({"Decrypt", "Encrypt"}),
     "s3": frozenset(
@@ -19,5 +27,6 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
         }
     ),
     "secretsmanager": frozenset({"GetSecretValue"}),
-    "sqs": frozenset({"SendMessage"}),
+    "sns": frozenset({"Publish"}),
+    "sqs": frozenset({"GetQueueAttributes", "SendMessage"}),
 }

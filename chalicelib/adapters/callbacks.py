@@ -61,28 +61,24 @@ class HttpCallbacks:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
         """One attempt; never raises, never repeats itself."""
         began = time.monotonic()
-        code, retry_after = self._attempt(url, headers, body)
-        return CallbackResult(code, round((time.monotonic() - began) * 1000), retry_after)
+        result = self._attempt(url, headers, body)
+        return result._replace(duration_ms=round((time.monotonic() - began) * 1000))
 
-    def _attempt(
-        self, url: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int | Fault, str | None]:
+    def _attempt(self, url: str, headers: Mapping[str, str], body: bytes) -> CallbackResult:
         try:
             return self._send(parse(url, allow_loopback=self._allow_loopback), headers, body)
         except CallbackUrlError as error:
-            return error.fault, None
+            return CallbackResult(error.fault)
         except _BlockedAddressError:
-            return Fault.BLOCKED_ADDRESS, None
+            return CallbackResult(Fault.BLOCKED_ADDRESS)
         except NotSentError as error:
-            return _fault(error.kind), None
+            return CallbackResult(_fault(error.kind))
         except requests.Timeout:
-            return Fault.TIMEOUT, None
+            return CallbackResult(Fault.TIMEOUT)
         except Exception:  # noqa: BLE001 - whatever it was, there is no answer to rely on
-            return Fault.NO_ANSWER, None
+            return CallbackResult(Fault.NO_ANSWER)
 
-    def _send(
-        self, target: CallbackUrl, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, str | None]:
+    def _send(self, target: CallbackUrl, headers: Mapping[str, str], body: bytes) -> CallbackResult:
         def guard(addresses: Sequence[str]) -> None:
             if not all(self._may_connect(target.scheme, address) for address in addresses):
                 raise _BlockedAddressError
@@ -96,10 +92,15 @@ class HttpCallbacks:
             closing(transport),
             transport.send(request, stream=True, timeout=self._limits) as response,  # type: ignore[arg-type]
         ):
-            # The status says it all; a short body is taken only so that its sender sees no reset.
+            # A result's status says it all; a body is taken also so that its sender sees no reset.
+            answer = b""
             with suppress(Exception):
-                response.raw.read(MAX_BODY_BYTES, decode_content=False)
-            return response.status_code, response.headers.get("Retry-After")
+                answer = response.raw.read(MAX_BODY_BYTES, decode_content=False)
+            return CallbackResult(
+                response.status_code,
+                retry_after=response.headers.get("Retry-After"),
+                answer=answer,
+            )
 
     def _may_connect(self, scheme: str, address: str) -> bool:
         why = refusal(ip_address(address))

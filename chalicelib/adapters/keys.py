@@ -13,10 +13,14 @@
     batch                  B#<id>          B
     its counters           B#<id>          N
     ends of its rows       B#<id>          C#<first row>
+    alert                  ALERT           <kind>#<about>
+    balance, for alerts    ALERT           =balance
+    requests not let in    REFUSED         <ten minutes>#<source>
 
 The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
-deliveries, submissions and batches each in shards of their own. An index shard is told by the id,
-so that it never moves; the number of shards may be raised later, never lowered.
+deliveries, submissions and batches each in shards of their own, and those of unknown outcome by
+when that was. An index shard is told by the id, so that it never moves; the number of shards may be
+raised later, never lowered.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -116,13 +120,25 @@ def cap_key(counter: CapCounter) -> Key:
 
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})
 
+ALERTS, BALANCE, REFUSALS = "ALERT", "=balance", "REFUSED"
+
+
+def alert_key(kind: str, about: str) -> Key:
+    """Where an alert stands."""
+    return item_of({"PK": ALERTS, "SK": f"{kind}#{about}"})
+
+
+def refusals_key(when: str, source: str) -> Key:
+    """Where it is counted how often a source's requests were not let in."""
+    return item_of({"PK": REFUSALS, "SK": f"{when}#{source}"})
+
 
 def shard_of(item_id: str, shards: int) -> int:
     """The index shard of what has this id."""
     return crc32(item_id.encode()) % shards
 
 
-VERIFICATIONS, DELIVERIES, SUBMISSIONS, BATCHES = "", "D", "F", "B"
+VERIFICATIONS, DELIVERIES, SUBMISSIONS, UNKNOWN, BATCHES = "", "D", "F", "U", "B"
 """What the indexes keep apart."""
 
 
@@ -155,7 +171,7 @@ def open_place(
 
 
 def due(verification: Verification) -> datetime:
-    """When the sweeper has to look at an open one: when it is due, its lease or last call ended."""
+    """Of an open one, when it is due, its lease or last call ended; of an unknown one the last."""
     if verification.status is Status.PENDING and verification.due_at is not None:
         return verification.due_at
     if verification.status is Status.IN_PROGRESS and verification.lease_until is not None:
@@ -169,6 +185,8 @@ def places(verification: Verification, shards: int) -> dict[str, str]:
     found = day_place(verification.id, verification.created_at, shards)
     if verification.open:
         found |= open_place(verification.id, due(verification), shards)
+    elif verification.status is Status.UNKNOWN:
+        found |= open_place(verification.id, due(verification), shards, UNKNOWN)
     return found
 
 

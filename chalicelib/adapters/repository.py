@@ -14,7 +14,7 @@ from chalicelib.adapters.writes import Layout, absent, same
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.caps import CapCounter
 from chalicelib.domain.usage import DayUsage
-from chalicelib.domain.verification import Verification
+from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.ports import (
     CapReachedError,
     Clock,
@@ -169,6 +169,11 @@ class DynamoRepository:
         wanted = [keys.verification_key(one) for one in verification_ids]
         loaded = map(verification_of, self._table.behind(wanted))
         return {found.id: found for found in loaded}
+
+    def unknown(self, limit: int) -> Sequence[Verification]:
+        """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
+        found = self._indexes.open_until(keys.UNKNOWN, self._clock.now(), limit)
+        return [one for one in map(verification_of, found) if one.status is Status.UNKNOWN]
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""

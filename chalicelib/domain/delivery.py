@@ -70,11 +70,15 @@ _HOPELESS = {Fault.MALFORMED_URL, Fault.NOT_HTTPS}
 
 
 class CallbackResult(NamedTuple):
-    """How one attempt ended: an HTTP status or a fault, and ``Retry-After`` as it came."""
+    """How one attempt ended: an HTTP status or a fault, and ``Retry-After`` as it came.
+
+    ``answer`` is the body's beginning, for who needs more than the status.
+    """
 
     code: int | Fault
     duration_ms: int = 0
     retry_after: str | None = None
+    answer: bytes = b""
 
 
 class DeliveryAttempt(NamedTuple):

@@ -5,7 +5,7 @@ Only names, codes, ids and times are told. What stands in ``result``, by which s
 are told apart, is a word of ``codes`` or of this service: there are never many of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -16,9 +16,10 @@ from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Attempt, Status, Verification
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not for a cold start
+    from chalicelib.domain.alerts import Alert
     from chalicelib.domain.batch import Batch
-    from chalicelib.domain.packages import Package  # not for a cold start
+    from chalicelib.domain.packages import Package
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -39,6 +40,7 @@ class Metric(StrEnum):
     PERSON_NOT_KEPT = "PersonNotKept"
     SUBMISSIONS_REJECTED = "SubmissionsRejected"
     DELIVERIES_FAILED = "DeliveriesFailed"
+    LOW_BALANCE = "LowBalance"
 
 
 METRICS: Mapping[Metric, str] = {
@@ -52,6 +54,7 @@ METRICS: Mapping[Metric, str] = {
     Metric.PERSON_NOT_KEPT: "outcomes whose derived fields could not be sealed",
     Metric.SUBMISSIONS_REJECTED: "form entries that were kept but not queued, by reason",
     Metric.DELIVERIES_FAILED: "deliveries that were given up",
+    Metric.LOW_BALANCE: "1 each minute in which few calls are left, or a package expires soon",
 }
 BY_RESULT = frozenset(
     {Metric.VERIFICATIONS, Metric.REFUSED_BEFORE_PAY, Metric.SUBMISSIONS_REJECTED}
@@ -140,6 +143,10 @@ EVENTS: Mapping[str, Kind] = {
     "package_recorded": _kind(
         "a package that was bought is counted from now on", "package_id calls price by"
     ),
+    "package_removed": _kind(
+        "a package that was recorded wrongly is not counted any more",
+        "package_id calls price by",
+    ),
     "resolved": _kind("a human settled an unknown", f"{_OF_A_VERIFICATION} problem billed by"),
     "erased": _kind("a person was erased", f"{_OF_A_VERIFICATION} by"),
     "person_not_kept": _kind(
@@ -168,6 +175,18 @@ EVENTS: Mapping[str, Kind] = {
     "batch_moved": _kind(
         "a batch was split, paused, resumed, sent to the workers again, or ended",
         "batch_id client status cause problem rows done",
+    ),
+    "alert_sent": _kind(
+        "an alert was told to one receiver, or was not",
+        "kind about receiver code",
+    ),
+    "balance_low": _kind(
+        "few calls are left, or a package expires soon",
+        "kinds left",
+        Metric.LOW_BALANCE,
+    ),
+    "watch_hindered": _kind(
+        "something that alerts need could not be read or written this time", "error"
     ),
     "message_given_back": _kind("a message of the queue comes again", "error"),
     "fault": _kind("a fault of ours: its type and its place, never its text", "error at"),
@@ -293,13 +312,22 @@ def breaker_closed(by: Client) -> Event:
 
 def package_recorded(package: "Package", by: Client) -> Event:
     """``price`` is yuan as text."""
+    return _of_a_package("package_recorded", package, by)
+
+
+def package_removed(package: "Package", by: Client) -> Event:
+    """The same of one that is gone."""
+    return _of_a_package("package_removed", package, by)
+
+
+def _of_a_package(name: str, package: "Package", by: Client) -> Event:
     members: dict[str, Value] = {
         "package_id": package.id,
         "calls": package.calls,
         "price": f"{package.price:.2f}",
         "by": by.name,
     }
-    return Event("package_recorded", "INFO", members)
+    return Event(name, "INFO", members)
 
 
 def resolved(found: Verification, by: Client) -> Event:
@@ -377,6 +405,23 @@ def batch_moved(after: "Batch") -> Event:
     }
     amiss = after.problem is not None or after.paused is not None
     return Event("batch_moved", "WARNING" if amiss else "INFO", members)
+
+
+def alert_sent(alert: "Alert", receiver: str, code: str, *, ok: bool) -> Event:
+    """``receiver`` is its id, which does not show its URL; ``code`` what it answered."""
+    members = {"kind": alert.kind, "about": alert.about, "receiver": receiver, "code": code}
+    return Event("alert_sent", "INFO" if ok else "WARNING", members)
+
+
+def balance_low(kinds: Sequence[str], left: int | None) -> Event:
+    """``kinds`` are those of the alerts that are active; ``left`` None: not known just now."""
+    members: dict[str, Value] = {"kinds": tuple(kinds), "left": left}
+    return Event("balance_low", "WARNING", members, {Metric.LOW_BALANCE: 1})
+
+
+def watch_hindered(error: str) -> Event:
+    """``error`` is a port's, which holds no person."""
+    return Event("watch_hindered", "WARNING", {"error": error})
 
 
 def message_given_back(error: str) -> Event:

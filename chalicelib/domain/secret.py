@@ -4,13 +4,14 @@
      "clients": [{"name": "shop", "key_sha256": ["<64 hex>"], "scopes": ["verify", "read"],
                   "max_age_seconds": 600, "caps": {"day": 500},
                   "callback": {"hosts": ["shop.example"], "secret": "whsec_…"}}],
-     "caps": {"day": 1000, "month": 20000},
+     "caps": {"day": 1000, "month": 20000}, "alerts": {…},
      "sources": {…}}
 
 ``id_key`` makes ids and fingerprints and is created once; ``hash_key`` makes subjects and may
 rotate. A client has one or two hashes of keys, so that a key can be rotated. ``sources`` are the
 forms whose webhooks we take (``source_entry``). ``caps`` bound the paid calls, of all and of each
-(``caps``). Errors name the field and never show a value.
+(``caps``). ``alerts`` says who is told of them (``alert_settings``). Errors name the field and
+never show a value.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.callback import ClientCallback, read_client_callback
 from chalicelib.domain.caps import ALL, NO_LIMITS, Cap, Limits, in_force
@@ -39,6 +41,9 @@ from chalicelib.domain.secret_fields import (
 )
 from chalicelib.domain.source import Source
 from chalicelib.domain.source_entry import read_sources
+
+if TYPE_CHECKING:
+    from chalicelib.domain.alert_settings import AlertSettings
 
 SCOPES = ("verify", "read", "admin")
 LOCAL_DEV_KEY = "local-dev-key"
@@ -70,6 +75,7 @@ class Secret:
     clients: tuple[Client, ...]
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
     caps: Limits = NO_LIMITS
+    alerts: "AlertSettings | None" = None
 
     @property
     def appcode_mark(self) -> str:
@@ -157,7 +163,7 @@ def parse(text: str) -> Secret:
     except ValueError:
         raise SecretError("the secret is not JSON") from None
     fields = read_object(
-        value, "secret", ("appcode", "id_key", "hash_key", "clients"), ("sources", "caps")
+        value, "secret", ("appcode", "id_key", "hash_key", "clients"), ("sources", "caps", "alerts")
     )
     clients = fields["clients"]
     if not isinstance(clients, list) or not clients:
@@ -178,7 +184,17 @@ def parse(text: str) -> Secret:
         clients=parsed,
         sources=sources,
         caps=read_caps(fields, "secret"),
+        alerts=_alerts(fields.get("alerts")),
     )
+
+
+def _alerts(value: object) -> "AlertSettings | None":
+    if value is None:
+        return None
+    # Read at each cold start where there are any, and loaded nowhere else.
+    from chalicelib.domain.alert_settings import read_alerts
+
+    return read_alerts(value)
 
 
 def _appcode(value: object) -> str:

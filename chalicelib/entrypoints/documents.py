@@ -13,8 +13,10 @@ from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import DerivedFields, Verification, utc
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not for a cold start
+    from chalicelib.domain.alerts import Alert
     from chalicelib.services.caps import CapState
+    from chalicelib.services.watch import Tried
 
 
 def verification(found: Verification, person: DerivedFields | None) -> dict[str, object]:
@@ -113,6 +115,28 @@ def breaker(found: Breaker, now: datetime, appcode_mark: str) -> dict[str, objec
         "cause": found.cause if is_open else None,
         "since": _utc(found.since) if is_open else None,
         "until": _utc(found.until) if is_open else None,
+    }
+
+
+def alert(found: "Alert") -> dict[str, object]:
+    """An alert that is active; ``waiting`` are the receivers that could not be told yet."""
+    return {
+        "kind": found.kind.value,
+        "about": found.about,
+        "since": utc(found.since),
+        "sent_at": _utc(found.sent_at),
+        "waiting": list(found.waiting),
+    }
+
+
+def tried(found: "Tried") -> dict[str, object]:
+    """What came back from a receiver; never its URL."""
+    return {
+        "receiver": found.receiver,
+        "host": found.host,
+        "ok": found.answer.ok,
+        "code": found.answer.code,
+        "said": found.answer.said,
     }
 
 

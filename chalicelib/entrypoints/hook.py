@@ -61,7 +61,11 @@ def _take(request: Request, source_id: str, token: str | None, container: Contai
     if source is None:
         raise UnauthenticatedError("The request is not one of a source that is configured here.")
     came = _request(request, token)
-    assurance = registry.authenticate(came, source, tools.clock.now())
+    try:
+        assurance = registry.authenticate(came, source, tools.clock.now())
+    except UnauthenticatedError:
+        _note_refusal(source, container)
+        raise
     profile = registry.vendor(source.vendor).PROFILE
     entry = registry.parse(came, source)
     if isinstance(entry, Handshake):
@@ -71,6 +75,13 @@ def _take(request: Request, source_id: str, token: str | None, container: Contai
         return _response(profile.ignored(entry.reason))
     receipt = hooks.take(entry, source, assurance, tools=tools, policy=container.policy)
     return _response(_told(receipt, source, profile))
+
+
+def _note_refusal(source: Source, container: Container) -> None:
+    """Its owner is told when there are many: a secret that was changed at one end only."""
+    from chalicelib.services.watch import note_refusal
+
+    note_refusal(source.id, tools=container.tools, watching=container.watching())
 
 
 def _told(receipt: Receipt, source: Source, profile: Profile) -> Answer:

@@ -19,6 +19,7 @@ from chalicelib.domain import batch as batches
 from chalicelib.domain import codes, forecast, packages, reconcile, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
+from chalicelib.domain.alerts import Alert, Kind
 from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.caps import Cap, CapCounter
@@ -27,6 +28,7 @@ from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.packages import NewPackage
 from chalicelib.domain.reconcile import Reading
+from chalicelib.domain.robots import Answered
 from chalicelib.domain.source import Assurance
 from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
 from chalicelib.domain.submission import Reason
@@ -45,6 +47,7 @@ from chalicelib.entrypoints.schemas import Fields
 from chalicelib.services.batch_ports import Upload
 from chalicelib.services.caps import CapState
 from chalicelib.services.packages import Outlook
+from chalicelib.services.watch import Tried
 
 Json = dict[str, Any]
 
@@ -295,6 +298,7 @@ def _put_in_what_the_code_declares(found: Json) -> None:
     found["Reading"] = book_schemas.READING.json_schema()
     found["BatchRequest"] = batch_schemas.BATCH_REQUEST.json_schema()
     found["Failure"]["properties"]["code"]["enum"] = list(PROBLEMS)
+    found["Alert"]["properties"]["kind"]["enum"] = [kind.value for kind in Kind]
     found["DropInAnswer"]["properties"]["respCode"]["enum"] = list(codes.RESP_CODES)
     problem = found["Problem"]["properties"]
     problem["code"]["enum"] = list(errors.STATUSES)
@@ -351,6 +355,7 @@ def _examples() -> Json:
         "caps": {"caps": [documents.cap(_CAP)]},
         "breaker_open": documents.breaker(_OPEN, _NOON, ""),
         "breaker_closed": documents.breaker(Breaker(), _NOON, ""),
+        **_alert_examples(),
         "drop_in_question": form,
         "drop_in_match": _drop_in_match(form, match),
         **_callback_examples(match, unknown),
@@ -371,6 +376,20 @@ def _callback_examples(match: Verification, unknown: Verification) -> Json:
         "result_unknown": json.loads(deliveries.payload(unknown)),
         "delivery_pending": documents.delivery(deliveries.replayed(done, later)),
         "delivery_page": {"items": [documents.delivery(done)], "next_cursor": None},
+    }
+
+
+def _alert_examples() -> Json:
+    low = Alert(Kind.LOW_BALANCE, "20", _NOON, sent_at=_NOON, waiting=("feishu-9c56cc",))
+    signature = Answered(ok=False, code="19021", said="sign match fail")
+    tried = (
+        Tried("topic", None, Answered(ok=True, code="200")),
+        Tried("dingtalk-2d71cd", "oapi.dingtalk.com", Answered(ok=True, code="0")),
+        Tried("feishu-9c56cc", "open.feishu.cn", signature),
+    )
+    return {
+        "alerts": {"items": [documents.alert(low)]},
+        "alert_test": {"receivers": [documents.tried(one) for one in tried]},
     }
 
 

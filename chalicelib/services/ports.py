@@ -19,8 +19,12 @@ from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
 
-if TYPE_CHECKING:
-    from chalicelib.domain.packages import Package  # not for a cold start
+if TYPE_CHECKING:  # not for a cold start
+    from chalicelib.domain.alert_settings import Robot
+    from chalicelib.domain.alert_texts import Message as AlertText
+    from chalicelib.domain.alerts import Alert, BalanceFact, Key
+    from chalicelib.domain.packages import Package
+    from chalicelib.domain.robots import Answered
 
 
 class PortError(Exception):
@@ -144,6 +148,9 @@ class Repository(Protocol):
     def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
         """Those that there are, by id."""
 
+    def unknown(self, limit: int) -> Sequence[Verification]:
+        """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
+
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""
 
@@ -205,7 +212,63 @@ class Packages(Protocol):
         """
 
     def all(self) -> "Sequence[Package]":
-        """Every one that was ever recorded, in order of expiry; strongly consistent."""
+        """Every one that is recorded, in order of expiry; strongly consistent."""
+
+    def remove(self, package_id: str) -> "Package | None":
+        """Remove it, and return it; None if it is not there (any more)."""
+
+
+class Board(NamedTuple):
+    """All alerts that stand, and the balance as it was last counted, at that time."""
+
+    alerts: "Sequence[Alert]"
+    balance: "tuple[BalanceFact, datetime] | None"
+
+
+class Alerts(Protocol):
+    """What the owner was and is to be told, in the same table; all raise UnavailableError."""
+
+    def board(self) -> Board:
+        """Everything that stands; strongly consistent."""
+
+    def get(self, key: "Key") -> "Alert | None":
+        """One alert as it stands, None if there is none."""
+
+    def replace(self, after: "Alert", before: "Alert | None") -> bool:
+        """Put ``after`` in the place of ``before`` if that still stands; whether that was so.
+
+        One that is over is removed.
+        """
+
+    def keep_balance(self, balance: "BalanceFact", counted_at: datetime) -> None:
+        """Keep it for the next rounds."""
+
+    def count_refusal(self, source: str) -> None:
+        """A request for this source was not let in; a flood of them is not counted to its end."""
+
+    def refusals(self, since: datetime) -> Mapping[str, int]:
+        """How many since then, to ten minutes, by source."""
+
+
+class Notifier(Protocol):
+    """The way out to whoever is told."""
+
+    @property
+    def has_topic(self) -> bool:
+        """Whether there is a topic."""
+
+    def to_topic(self, message: "AlertText") -> "Answered":
+        """Publish it; takes seconds at most, never raises."""
+
+    def to_robot(self, robot: "Robot", message: "AlertText") -> "Answered":
+        """Post it to a chat robot; the same."""
+
+
+class DeadLetters(Protocol):
+    """Queues of what was given up."""
+
+    def depths(self) -> Mapping[str, int]:
+        """About how many messages lie in each, by the queue's name; raises UnavailableError."""
 
 
 class Secrets(Protocol):

@@ -194,6 +194,17 @@ def stack(_stack: Running) -> Running:
     return _stack
 
 
+def close_clients(container: Container) -> None:
+    """Those of AWS that were made."""
+    tools: Any = container.tools
+    watching: Any = container.watching()
+    for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
+        part._client.close()
+    for part in (watching.notifier, watching.dead_letters):
+        if "_client" in vars(part):
+            part._client.close()
+
+
 @contextmanager
 def container_of(running: Running, patch: pytest.MonkeyPatch) -> Iterator[Container]:
     """The service's own parts here, over the stack's AWS and mock; ``app``'s handlers use them."""
@@ -203,9 +214,7 @@ def container_of(running: Running, patch: pytest.MonkeyPatch) -> Iterator[Contai
     bootstrap.override(container)
     yield container
     bootstrap.override(None)
-    tools: Any = container.tools
-    for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
-        part._client.close()
+    close_clients(container)
 
 
 def answered_in_vain(

@@ -94,6 +94,12 @@ class Deployed:
 
         return until(look, PATIENCE)
 
+    def alerts(self, kind: str) -> Any:
+        """Those of a kind that were told."""
+        found = self.call("GET", "/v1/alerts")
+        assert found.status_code == 200, found.text
+        return [one for one in found.json()["items"] if one["kind"] == kind and one["sent_at"]]
+
     def paid(self, person: Person) -> int:
         body = {"id_number": person.id_number}
         found = requests.post(f"{self.mock}/__admin/ledger/count", json=body, timeout=10)
@@ -205,6 +211,8 @@ def test_of_two_messages_the_bad_one_comes_again(deployed: Deployed) -> None:
         dead_letters = dead_letters_of(sqs, url)
         assert until(lambda: peek(sqs, dead_letters), PATIENCE) == [BAD]
         assert until(lambda: not left_in(sqs, url))
+    (alert,) = until(lambda: deployed.alerts("dead_letters"), PATIENCE)
+    assert alert["about"] == dead_letters.rpartition("/")[2]
     name = url.rpartition("/")[2]
     assert f"processed 1 SQS messages from {name} (1 partial failures)" in deployed.aws.log
     assert deployed.paid(person) == 1

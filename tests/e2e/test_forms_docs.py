@@ -22,7 +22,6 @@ import requests
 from app import app
 from chalicelib import bootstrap
 from chalicelib.adapters.callbacks import HttpCallbacks
-from chalicelib.bootstrap import Container
 from chalicelib.domain import delivery, errors, source_entry
 from chalicelib.domain.callback import read_whsec
 from chalicelib.domain.codes import Billed, Outcome
@@ -297,7 +296,7 @@ def world() -> Iterator[World]:
 
 @contextmanager
 def serving(world: World, tools: Tools) -> Iterator[None]:
-    bootstrap.override(Container(tools, world.policy))
+    bootstrap.override(replace(world.container(), tools=tools))
     yield
     bootstrap.override(None)
 

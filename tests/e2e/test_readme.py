@@ -237,7 +237,7 @@ def test_the_problem_table_is_the_codes() -> None:
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
     config = (ROOT / "chalicelib/config.py").read_text("utf-8")
     page = (ROOT / "docs/configuration.md").read_text("utf-8")
-    read = set(re.findall(r'(?:_read\(env,|\.get\() ?"([A-Z_]+)"', config))
+    read = set(re.findall(r'(?:_read\(\s*env,|\.get\() ?"([A-Z_]+)"', config))
     assert read == set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
 
 

@@ -110,6 +110,14 @@ class FakeRepository:
             found = {one: self._standing(one) for one in verification_ids}
             return {one: standing for one, standing in found.items() if standing is not None}
 
+    def unknown(self, limit: int) -> Sequence[Verification]:
+        with self._lock:
+            self._reach()
+            found = [
+                one for one in self.items.values() if one.status is Status.UNKNOWN and not one.open
+            ]
+            return sorted(found, key=lambda one: (_due(one), one.id))[:limit]
+
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         with self._lock:
             self._reach()

@@ -243,7 +243,7 @@ class TestNotReady:
         self, cli: Cli, capsys: pytest.CaptureFixture[str], parameter: str
     ) -> None:
         assert cli.run(parameter) == 2
-        assert "must be NAME=VALUE, NAME one of AlarmEmail, ApiBurst" in capsys.readouterr().err
+        assert "must be NAME=VALUE, NAME one of AlarmEmail, Alert" in capsys.readouterr().err
         assert cli.changes == []
 
     def test_snap_start_of_a_runtime_that_has_none(

@@ -14,7 +14,6 @@ import pytest
 from standardwebhooks import Webhook
 
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain.source_entry import read_sources
 from chalicelib.domain.verification import Status
 from tests.examples import NAME, NUMBER
@@ -115,7 +114,7 @@ def play(
 @pytest.fixture
 def served() -> Iterator[World]:
     world = make_world(FakeClock())
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(world.container())
     configure(world, read_sources({SOURCE: ENTRY})[SOURCE])
     yield world
     bootstrap.override(None)

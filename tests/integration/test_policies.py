@@ -27,6 +27,7 @@ from local_stack.resources import ACCESS_KEY, REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.e2e.callback_server import GOOD, CallbackServer
+from tests.e2e.conftest import close_clients
 from tests.e2e.forms import CLIENT, entry_of, secret_with_forms, source_id
 from tests.examples import OTHER_NAME
 from tests.hook_payloads import build
@@ -40,6 +41,7 @@ POLICIES = {
     "Sender": "policy-sender.json",
     "RowWorker": "policy-row_worker.json",
     "Splitter": "policy-splitter.json",
+    "Watch": "policy-watch.json",
 }
 QUEUES = {"Worker": "Queue", "RowWorker": "Rows"}
 WITH_FILES = {"APIHandler", "Sweep", "RowWorker", "Splitter"}
@@ -82,14 +84,14 @@ def resource_name(resource: Mapping[str, Any]) -> str:
 
 def allowed(function: str) -> set[Call]:
     """Every action with every resource, but for what AWS itself does with the role."""
-    found = set()
+    found: set[Call] = set()
     for statement in statements(function):
         if "Condition" in statement or set(statement["Action"]) & LAMBDAS_OWN:
             continue
         resources = statement["Resource"]
         for resource in resources if isinstance(resources, list) else [resources]:
             found |= {(action, resource_name(resource)) for action in statement["Action"]}
-    return {call for call in found if call[0] not in POLLERS_OWN}
+    return {call for call in found if call[0] not in POLLERS_OWN or call[1] not in QUEUES.values()}
 
 
 class Clock(SystemClock):
@@ -102,7 +104,7 @@ class Clock(SystemClock):
 
 
 class Deployed:
-    """The six functions over moto and the mock, as AWS would call them."""
+    """The functions over moto and the mock, as AWS would call them."""
 
     def __init__(self, env: Mapping[str, str], mock: str, owner: CallbackServer) -> None:
         self.owner = owner
@@ -195,6 +197,10 @@ class Deployed:
         with self.recorder.running("Sender"):
             return app.sender(scheduled(), None)
 
+    def watch(self) -> Any:
+        with self.recorder.running("Watch"):
+            return app.watch(scheduled(), None)
+
     def fault(self, kind: str) -> None:
         answer = requests.post(
             f"{self._mock}/__admin/faults", json={"kind": kind, "times": 1}, timeout=5
@@ -236,6 +242,8 @@ def deployed(aws_url: str) -> Iterator[Deployed]:
                 "QUEUE_URL": names.queue_url,
                 "ROWS_QUEUE_URL": names.rows_queue_url,
                 "BUCKET_NAME": names.bucket,
+                "DEAD_LETTERS_URL": f"{names.dead_letters_url},{names.rows_dead_letters_url}",
+                "ALERT_TOPIC_ARN": names.topic_arn,
                 "CALLBACK_ALLOW_LOOPBACK": "1",
             }
             for name, value in env.items():
@@ -246,10 +254,8 @@ def deployed(aws_url: str) -> Iterator[Deployed]:
             bootstrap.override(None)
             everything(stage, patch)
             yield stage
-            tools: Any = bootstrap.container().tools
+            close_clients(bootstrap.container())
             bootstrap.override(None)
-            for part in (tools.repository, tools.secrets, tools.sealer, tools.queue):
-                part._client.close()
     patch.undo()
 
 
@@ -261,6 +267,7 @@ def everything(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     accepted(stage)
     told(stage)
     swept(stage, patch)
+    watched(stage)
     batches(stage, patch)
 
 
@@ -402,6 +409,21 @@ def swept(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     assert stage.sweep()["expired"]
 
 
+def watched(stage: Deployed) -> None:
+    """The unknown outcomes and rejected entries of before are there to be told of."""
+    stage.move_on(minutes=6)
+    assert stage.watch() == {"active": 1, "sent": 1, "failed": 0}
+    (alert,) = stage.api("GET", "/v1/alerts")["items"]
+    assert alert["kind"] == "unknowns_waiting"
+    (tried,) = stage.api("POST", "/v1/alerts/test")["receivers"]
+    assert tried["ok"]
+    stage.fault("gateway:B403MQ")
+    stage.asked("no-quota")
+    assert stage.watch() == {"active": 2, "sent": 1, "failed": 0}
+    stage.api("POST", "/v1/breaker/close")
+    assert stage.watch() == {"active": 1, "sent": 0, "failed": 0}
+
+
 def batches(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     route, item = "/v1/batches", "/v1/batches/{batch_id}"
 
@@ -505,7 +527,11 @@ class TestPolicies:
         assert key["Condition"] == {
             "StringLike": {"kms:ViaService": via if len(via) > 1 else via[0]}
         }
-        polled = [one for one in found if set(one["Action"]) & POLLERS_OWN]
+        polled = [
+            one
+            for one in found
+            if set(one["Action"]) & POLLERS_OWN and one["Sid"] != "CountDeadLetters"
+        ]
         assert [(set(one["Action"]), one["Resource"]) for one in polled] == (
             [(POLLERS_OWN, {"Fn::GetAtt": [QUEUES[function], "Arn"]})] if function in QUEUES else []
         )

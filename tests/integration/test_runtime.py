@@ -127,7 +127,7 @@ def test_a_batch_of_messages_fails_in_part(
     assert (found["id"], found["status"]) == (pending["id"], "completed")
 
 
-@pytest.mark.parametrize("handler", ["sweep", "sender"])
+@pytest.mark.parametrize("handler", ["sweep", "sender", "watch"])
 def test_a_schedule(
     handler: str, function: Callable[..., Invoke], environment: Mapping[str, str]
 ) -> None:

@@ -31,8 +31,16 @@ FUNCTIONS = {
     "Sender": 60,
     "RowWorker": 120,
     "Splitter": 900,
+    "Watch": 60,
 }
 """Logical names, and after how many seconds each is stopped."""
+
+MADE = {
+    "Alarms": "arn:aws-cn:sns:cn-north-1:123456789012:a-topic",
+    "DeadLetters": "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dead-letters",
+    "RowsDeadLetters": "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/rows",
+}
+"""What Ref gives, where a setting is read as more than a text."""
 
 # Beside these nothing of a request is logged: a path may hold a form's token, a query a person.
 LOGGED = {
@@ -154,9 +162,11 @@ class TestFunctions:
         declared = template["Globals"]["Function"]["Environment"]["Variables"]
         defaults = {n: str(p["Default"]) for n, p in template["Parameters"].items()}
         made = {
-            name: defaults.get(value.get("Ref", ""), "made-by-the-stack")
+            name: (defaults | MADE).get(value.get("Ref", ""), "made-by-the-stack")
             for name, value in declared.items()
         }
+        both = declared["DEAD_LETTERS_URL"]["Fn::Sub"]
+        made["DEAD_LETTERS_URL"] = re.sub(r"\$\{(\w+)\}", lambda found: MADE[found[1]], both)
         settings = Settings.from_env(made)
         assert settings.live
         assert settings == Settings(
@@ -167,9 +177,11 @@ class TestFunctions:
             queue_url="made-by-the-stack",
             rows_queue_url="made-by-the-stack",
             bucket_name="made-by-the-stack",
+            dead_letters_urls=(MADE["DeadLetters"], MADE["RowsDeadLetters"]),
+            alert_topic_arn=MADE["Alarms"],
         ), "a default of the template is not the code's"
         parts = {value["Ref"] for value in declared.values() if "Ref" in value}
-        assert parts - set(defaults) == {"Table", "Queue", "Rows", "Bucket", "Secret"}
+        assert parts - set(defaults) == {"Table", "Queue", "Rows", "Bucket", "Secret", "Alarms"}
         assert declared["KMS_KEY_ID"] == {"Fn::GetAtt": ["Key", "Arn"]}
 
     def test_every_setting_of_the_template_is_one_that_is_read(self, template: Any) -> None:

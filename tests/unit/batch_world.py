@@ -18,7 +18,7 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.row_work import Worker
 from chalicelib.services.split import split
 from tests.examples import NAME
-from tests.fakes.batches import FakeBatches, FakeFiles, FakeRowQueue, fake_batching
+from tests.fakes.batches import FakeBatches, FakeFiles, FakeRowQueue
 from tests.unit.conftest import SHOP, World
 
 MARGIN = 30.0
@@ -157,9 +157,8 @@ class BatchWorld:
 
 def make_batch_world(world: World) -> BatchWorld:
     """Over the real reader, which needs nothing from outside."""
-    batching = fake_batching(world.clock)
-    parts: Any = batching
-    return BatchWorld(world, parts.batches, parts.files, parts.rows, batching)
+    parts: Any = world.batching
+    return BatchWorld(world, parts.batches, parts.files, parts.rows, world.batching)
 
 
 RUNNING, PAUSED, COMPLETED = BatchStatus.RUNNING, BatchStatus.PAUSED, BatchStatus.COMPLETED

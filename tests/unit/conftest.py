@@ -4,16 +4,22 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from chalicelib.bootstrap import Container
+from chalicelib.domain.alerts import Thresholds
 from chalicelib.domain.callback import ClientCallback
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
+from chalicelib.services.batch_ports import Batching
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
+from chalicelib.services.watch_facts import Watching
 from tests.examples import NAME, NUMBER
+from tests.fakes.alerts import FakeAlerts, FakeDeadLetters, FakeNotifier
+from tests.fakes.batches import fake_batching
 from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.observer import FakeObserver
@@ -55,9 +61,24 @@ class World:
     submissions: FakeSubmissions
     callbacks: FakeCallbacks
     observer: FakeObserver
+    packages: FakePackages
+    alerts: FakeAlerts
+    notifier: FakeNotifier
+    dead_letters: FakeDeadLetters
+    watching: Watching
+    batching: Batching
     tools: Tools
     policy: Policy
-    packages: FakePackages = field(default_factory=FakePackages)
+
+    def container(self) -> Container:
+        """What the app's entrypoints are given."""
+        return Container(
+            self.tools,
+            self.policy,
+            lambda: self.packages,
+            lambda: self.watching,
+            lambda: self.batching,
+        )
 
     def script(self, answers: Iterable[Script]) -> None:
         """What the upstream answers next, instead of what was scripted before."""
@@ -90,6 +111,9 @@ def make_world(clock: FakeClock) -> World:
     repository = FakeRepository(clock, outbox)
     provider, secrets, sealer = FakeProvider(), FakeSecrets(SECRET), FakeSealer()
     queue, observer = FakeQueue(), FakeObserver()
+    packages, alerts = FakePackages(), FakeAlerts(clock)
+    notifier, dead_letters = FakeNotifier(), FakeDeadLetters()
+    watching = Watching(alerts, notifier, dead_letters, packages, Thresholds(), "prod")
     tools = Tools(
         repository=repository,
         provider=provider,
@@ -115,6 +139,12 @@ def make_world(clock: FakeClock) -> World:
         submissions,
         callbacks,
         observer,
+        packages,
+        alerts,
+        notifier,
+        dead_letters,
+        watching,
+        fake_batching(clock),
         tools,
         Policy(),
     )

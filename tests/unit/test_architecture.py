@@ -58,6 +58,7 @@ TYPES_ONLY = {
     "mypy_boto3_kms",
     "mypy_boto3_s3",
     "mypy_boto3_secretsmanager",
+    "mypy_boto3_sns",
     "mypy_boto3_sqs",
 }
 

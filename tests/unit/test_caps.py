@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain import caps, codes
 from chalicelib.domain.caps import NO_LIMITS, Cap, CapCounter, Limits
 from chalicelib.domain.codes import Billed
@@ -371,7 +370,7 @@ class TestWithoutWaiting:
 
     def test_a_forms_entry_meets_its_sources_caps(self, world: World) -> None:
         source = replace(source_of("typeform"), caps=Limits(day=1))
-        bootstrap.override(Container(world.tools, world.policy))
+        bootstrap.override(world.container())
         configure(world, source)
         for entry in ("one", "two"):
             hook = build("typeform", now=world.clock.now(), dedupe=entry)
@@ -387,7 +386,7 @@ class TestHttp:
     @pytest.fixture
     def capped(self, world: World) -> Any:
         cap(world, Limits(day=1), Limits(day=5, month=9))
-        bootstrap.override(Container(world.tools, world.policy))
+        bootstrap.override(world.container())
         yield world
         bootstrap.override(None)
 

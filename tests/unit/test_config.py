@@ -48,6 +48,12 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("LEASE_SECONDS", "20"),
         ("DUPLICATE_WAIT_SECONDS", "x"),
         ("CALLBACK_ALLOW_LOOPBACK", "yes"),
+        ("ALERT_TOPIC_ARN", "a-topic"),
+        ("DEAD_LETTERS_URL", "https://sqs.example/1/a,b"),
+        ("ALERT_LOW_BALANCE_PERCENT", "0"),
+        ("ALERT_LOW_BALANCE_PERCENT", "20,"),
+        ("ALERT_EXPIRY_DAYS", "7;30"),
+        ("ALERT_SOURCE_FAILURES", "101"),
     ],
 )
 def test_a_broken_setting_is_named(name: str, value: str) -> None:
@@ -73,12 +79,21 @@ def test_all_of_them_are_read() -> None:
         "DUPLICATE_WAIT_SECONDS": "2.5",
         "LEASE_SECONDS": "60",
         "CALLBACK_ALLOW_LOOPBACK": "1",
+        "ALERT_TOPIC_ARN": "arn:aws-cn:sns:cn-north-1:123456789012:a-topic",
+        "DEAD_LETTERS_URL": "https://sqs.example/1/a, https://sqs.example/1/b",
+        "ALERT_LOW_BALANCE_PERCENT": "5, 20,5",
+        "ALERT_EXPIRY_DAYS": "30",
+        "ALERT_SOURCE_FAILURES": "3",
     }
     one = Settings.from_env(env)
     assert one.billed_codes == {"0007": Billed.NO, "0010": Billed.YES}
     assert not one.enforce_check_digit
     assert (one.person_days, one.record_days) == (0, 365)
     assert one.callback_allow_loopback
+    assert one.alert_topic_arn == env["ALERT_TOPIC_ARN"]
+    assert one.dead_letters_urls == ("https://sqs.example/1/a", "https://sqs.example/1/b")
+    assert (one.alert_low_balance_percent, one.alert_expiry_days) == ((20, 5), (30,))
+    assert one.alert_source_failures == 3
     assert (one.deadline_seconds, one.duplicate_wait_seconds, one.lease_seconds) == (10, 2.5, 60)
 
 

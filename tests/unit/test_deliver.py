@@ -10,7 +10,6 @@ import pytest
 from standardwebhooks import Webhook
 
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain import codes
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.delivery import SCHEDULE, Delivery, DeliveryStatus, Fault
@@ -237,7 +236,7 @@ HEADERS = {"authorization": "Bearer shop-key", "content-type": "application/json
 
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 

@@ -7,6 +7,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import app, row_worker, sender, splitter, sweep, worker
+from app import app, row_worker, sender, splitter, sweep, watch, worker
 from chalicelib import bootstrap
 from chalicelib.adapters import log_lines
-from chalicelib.bootstrap import Container
 from chalicelib.domain import codes, events
 from chalicelib.domain.batch_messages import encode as encode_row_message
 from chalicelib.domain.codes import ROWS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.events import BY_RESULT, EVENTS, METRICS, Event, Metric
 from chalicelib.domain.messages import Ask, Deliver, Repair, decode, encode
+from chalicelib.domain.packages import Package
 from chalicelib.domain.verification import Answer, DerivedFields, Person
 from chalicelib.services.intake import RESEND_AFTER
 from local_stack.events import created, scheduled
 from tests.examples import NAME, NUMBER
-from tests.fakes.batches import fake_batching
 from tests.fakes.clock import FakeClock
 from tests.hook_payloads import build
 from tests.hook_sources import source_of
@@ -44,10 +45,7 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    batching = fake_batching(world.clock)
-    bootstrap.override(
-        Container(world.tools, world.policy, lambda: world.packages, lambda: batching)
-    )
+    bootstrap.override(world.container())
     return world
 
 
@@ -297,6 +295,8 @@ def bought(world: World) -> None:
         text = json.dumps({"calls": 5_000, "price": "149.00"})
         headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
         requested(event("POST", "/v1/packages", body=text, headers=headers))
+    (package,) = world.packages.items
+    operate("DELETE", "/v1/packages/{package_id}", package_id=package)
 
 
 def settled(world: World) -> None:
@@ -343,6 +343,14 @@ def asked_by_row_worker(batching: Any) -> None:
 
 def handed_to_row_worker(body: str) -> None:
     row_worker({"Records": [{"messageId": "1", "body": body}]}, None)
+
+
+def alerted(world: World) -> None:
+    world.packages.items["pkg_1"] = Package(
+        "pkg_1", 1000, Decimal(30), world.clock.now(), world.clock.now() + timedelta(days=5)
+    )
+    world.dead_letters.down = True
+    watch(scheduled(), None)
 
 
 ENDED, REFUSED, V, B = "verification_ended", "refused", Metric.VERIFICATIONS, Metric.BILLED
@@ -466,12 +474,21 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
         ],
     ),
     (
+        alerted,
+        [
+            ("watch_hindered", None, set()),
+            ("balance_low", None, {Metric.LOW_BALANCE}),
+            ("alert_sent", None, set()),
+        ],
+    ),
+    (
         bought,
         [
             (ENDED, "quota_exhausted", {V}),
             ("breaker_opened", None, {Metric.BREAKER_OPEN}),
             ("package_recorded", None, set()),
             ("breaker_closed", None, set()),
+            ("package_removed", None, set()),
         ],
     ),
 ]

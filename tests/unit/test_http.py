@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from app import app, sweep
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain.codes import PROBLEMS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.entrypoints.errors import STATUSES
 from local_stack.events import scheduled
 from tests.examples import NAME, NUMBER
-from tests.fakes.batches import fake_batching
 from tests.unit.conftest import World
 
 JSON = {"content-type": "application/json", "authorization": "Bearer shop-key"}
@@ -49,10 +47,7 @@ def event(
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
     """The fakes' world behind the app."""
-    batching = fake_batching(world.clock)
-    bootstrap.override(
-        Container(world.tools, world.policy, lambda: world.packages, lambda: batching)
-    )
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 

@@ -16,7 +16,6 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain import (
     breaker,
     codes,
@@ -64,10 +63,8 @@ from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
 from chalicelib.services.caps import CapState
 from chalicelib.services.row_work import Worker
 from chalicelib.services.split import split
-from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
 from tests.examples import NAME, NUMBER
-from tests.fakes.batches import fake_batching
 from tests.hook_payloads import Hook, build, secrets_of
 from tests.hook_sources import source_of
 from tests.unit.conftest import SHOP, World, make_client
@@ -620,6 +617,7 @@ AT = {
     "submission_id": ID,
     "batch_id": f"bat_{'0' * 26}",
     "delivery_id": f"dlv_{'0' * 26}_{'0' * 12}_1",
+    "package_id": f"pkg_{'0' * 26}",
     "source": "nobodys",
     "token": "t" * 22,
 }
@@ -679,9 +677,8 @@ def conforms(path: str, method: str, answer: Answered) -> None:
 def container(world: World) -> Iterator[World]:
     clients = tuple(replace(make_client(scope, scope), callback=SHOP.callback) for scope in SCOPES)
     world.secrets.now = replace(world.secrets.now, clients=clients)
-    batching = fake_batching(world.clock)
-    policy = Policy(duplicate_wait=0)
-    bootstrap.override(Container(world.tools, policy, lambda: world.packages, lambda: batching))
+    world.obey(duplicate_wait=0)
+    bootstrap.override(world.container())
     yield world
     bootstrap.override(None)
 

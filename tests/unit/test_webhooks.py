@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from app import app, worker
 from chalicelib import bootstrap
-from chalicelib.bootstrap import Container
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.messages import Ask, Deliver, encode
 from chalicelib.domain.source import Source
@@ -37,7 +36,7 @@ def configure(world: World, *sources: Source) -> None:
 
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(world.container())
     configure(world, *map(source_of, VENDORS))
     yield world
     bootstrap.override(None)
@@ -215,7 +214,7 @@ class TestRejected:
 
     def test_what_is_not_kept_cannot_be_replayed(self, served: World) -> None:
         served.obey(keep_person=False)
-        bootstrap.override(Container(served.tools, served.policy))
+        bootstrap.override(served.container())
         send(served, "typeform", number="1")
         (stored,) = served.submissions.items.values()
         assert stored.sealed is None
