@@ -15,6 +15,17 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
         }
     ),
     "kms": frozenset({"Decrypt", "Encrypt"}),
+    "s3": frozenset(
+        {
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CreateMultipartUpload",
+            "DeleteObject",
+            "GetObject",
+            "PutObject",
+            "UploadPart",
+        }
+    ),
     "secretsmanager": frozenset({"GetSecretValue"}),
     "sns": frozenset({"Publish"}),
     "sqs": frozenset({"GetQueueAttributes", "SendMessage"}),

@@ -10,14 +10,17 @@
     package                PKG             <id>
     cap of a day or month  CAP#<period>    <client>, * for all
     breaker                BREAKER         B
+    batch                  B#<id>          B
+    its counters           B#<id>          N
+    ends of its rows       B#<id>          C#<first row>
     alert                  ALERT           <kind>#<about>
     balance, for alerts    ALERT           =balance
     requests not let in    REFUSED         <ten minutes>#<source>
 
 The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
-deliveries and submissions each in shards of their own, and those of unknown outcome by when that
-was. An index shard is told by the id, so that it never moves; the number of shards may be raised
-later, never lowered.
+deliveries, submissions and batches each in shards of their own, and those of unknown outcome by
+when that was. An index shard is told by the id, so that it never moves; the number of shards may be
+raised later, never lowered.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -81,6 +84,26 @@ def usage_day(day: date) -> str:
     return f"U#{day.isoformat()}"
 
 
+def batch_key(batch_id: str) -> Key:
+    """Where a batch stands."""
+    return item_of({"PK": f"B#{batch_id}", "SK": "B"})
+
+
+def batch_counters_key(batch_id: str) -> Key:
+    """Where it is counted how its rows ended; apart, so that no state is written over it."""
+    return item_of({"PK": f"B#{batch_id}", "SK": "N"})
+
+
+def chunk_key(batch_id: str, row: int) -> Key:
+    """Where the ends of the rows from that one on stand."""
+    return item_of({"PK": f"B#{batch_id}", "SK": chunk_sort(row)})
+
+
+def chunk_sort(row: int) -> str:
+    """Sorts chunks by their first row."""
+    return f"C#{row:08d}"
+
+
 PACKAGES = "PKG"
 """What all packages stand under."""
 
@@ -115,7 +138,7 @@ def shard_of(item_id: str, shards: int) -> int:
     return crc32(item_id.encode()) % shards
 
 
-VERIFICATIONS, DELIVERIES, SUBMISSIONS, UNKNOWN = "", "D", "F", "U"
+VERIFICATIONS, DELIVERIES, SUBMISSIONS, UNKNOWN, BATCHES = "", "D", "F", "U", "B"
 """What the indexes keep apart."""
 
 

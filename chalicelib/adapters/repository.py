@@ -164,6 +164,12 @@ class DynamoRepository:
         loaded = map(verification_of, found)
         return [one for one in loaded if one.open and keys.due(one) <= due]
 
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        """Those that there are, by id."""
+        wanted = [keys.verification_key(one) for one in verification_ids]
+        loaded = map(verification_of, self._table.behind(wanted))
+        return {found.id: found for found in loaded}
+
     def unknown(self, limit: int) -> Sequence[Verification]:
         """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
         found = self._indexes.open_until(keys.UNKNOWN, self._clock.now(), limit)

@@ -18,6 +18,7 @@ from chalicelib.domain.verification import Attempt, Status, Verification
 
 if TYPE_CHECKING:  # not for a cold start
     from chalicelib.domain.alerts import Alert
+    from chalicelib.domain.batch import Batch
     from chalicelib.domain.packages import Package
 
 Level = Literal["INFO", "WARNING", "ERROR"]
@@ -170,6 +171,10 @@ EVENTS: Mapping[str, Kind] = {
         "a result was sent on, or was not",
         "delivery_id verification_id client status code attempt ms",
         Metric.DELIVERIES_FAILED,
+    ),
+    "batch_moved": _kind(
+        "a batch was split, paused, resumed, sent to the workers again, or ended",
+        "batch_id client status cause problem rows done",
     ),
     "alert_sent": _kind(
         "an alert was told to one receiver, or was not",
@@ -385,6 +390,21 @@ def delivery_attempted(after: Delivery) -> Event:
     good = after.status is DeliveryStatus.DELIVERED
     metrics = {Metric.DELIVERIES_FAILED: 1} if lost else {}
     return Event("delivery_attempted", "INFO" if good else "WARNING", members, metrics)
+
+
+def batch_moved(after: "Batch") -> Event:
+    """Its status is another one now, or its rows are sent once more."""
+    members: dict[str, Value] = {
+        "batch_id": after.id,
+        "client": after.client,
+        "status": after.status,
+        "cause": None if after.paused is None else after.paused.cause,
+        "problem": None if after.problem is None else after.problem.code,
+        "rows": after.total,
+        "done": after.progress.done,
+    }
+    amiss = after.problem is not None or after.paused is not None
+    return Event("batch_moved", "WARNING" if amiss else "INFO", members)
 
 
 def alert_sent(alert: "Alert", receiver: str, code: str, *, ok: bool) -> Event:

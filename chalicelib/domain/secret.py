@@ -117,6 +117,14 @@ class Secret:
         """The id that a client's Idempotency-Key always leads to."""
         return id_from(_hmac(self.id_key, "id", client, idempotency_key).digest())
 
+    def batch_id(self, client: str, idempotency_key: str) -> str:
+        """The id of the batch that a client's Idempotency-Key always leads to."""
+        return id_from(_hmac(self.id_key, "batch", client, idempotency_key).digest(), "bat")
+
+    def row_key(self, batch_id: str, name: str, id_number: str) -> str:
+        """The Idempotency-Key of a person in a batch, however often and in whichever row."""
+        return _hmac(self.id_key, "row", batch_id, name, id_number).hexdigest()
+
     def package_id(self, client: str, idempotency_key: str) -> str:
         """The same of a package that is recorded under the key."""
         return id_from(_hmac(self.id_key, "package", client, idempotency_key).digest(), "pkg")

@@ -138,9 +138,9 @@ def respond_async(request: Request) -> bool:
     return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
 
 
-def json_body(request: Request, fields: Fields) -> dict[str, Any]:
-    """The body's members, checked; raises RequestError."""
-    raw = _body(request, JSON)
+def json_body(request: Request, fields: Fields, *, limit: int = MAX_BODY) -> dict[str, Any]:
+    """The body's members, checked; raises RequestError. ``limit`` is its size in bytes."""
+    raw = _body(request, JSON, limit)
     try:
         value = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -160,11 +160,11 @@ def form_body(request: Request) -> Mapping[str, str]:
     return dict(pairs)
 
 
-def _body(request: Request, media_type: str) -> bytes:
+def _body(request: Request, media_type: str, limit: int = MAX_BODY) -> bytes:
     raw = request.raw_body
     raw = raw.encode() if isinstance(raw, str) else raw
-    if len(raw) > MAX_BODY:
-        raise PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
+    if len(raw) > limit:
+        raise PayloadTooLargeError(f"The body must have at most {limit} bytes.")
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise UnsupportedMediaTypeError(f"Content-Type: must be {media_type}.")

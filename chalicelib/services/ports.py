@@ -145,6 +145,9 @@ class Repository(Protocol):
     def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
         """Open ones whose lease ends, or that are uncounted since, before ``due``."""
 
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        """Those that there are, by id."""
+
     def unknown(self, limit: int) -> Sequence[Verification]:
         """Counted ones whose outcome is unknown and that nobody settled, the oldest first."""
 

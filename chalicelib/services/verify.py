@@ -328,6 +328,8 @@ class Run:
         return None
 
     def _replayed(self, found: Verification) -> Result:
+        if not self.policy.keep_person:
+            return Result(found)
         return Result(found, persons.kept(found, self.tools.repository, self.tools.sealer))
 
     def checked(self) -> tuple[Person, tuple[str, ...]]:

@@ -7,16 +7,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chalicelib.domain import batch_cells
 from chalicelib.domain.codes import PROBLEMS, ROWS
+from chalicelib.domain.errors import PersonNameError, ResidentIdError, TestIdentityError
 from chalicelib.domain.messages import Ask, encode
 from chalicelib.entrypoints.errors import STATUSES
-from tests.e2e.conftest import ROOT, Running, dead_letters_of
+from tests.e2e.conftest import ROOT, Running, dead_letters_of, start_stack, stop_stack, until
 
 READMES = ("README.md", "README.zh-CN.md")
 ASYNC = ("docs/async.md", "docs/async.zh-CN.md")
+BATCHES = ("docs/batches.md", "docs/batches.zh-CN.md")
 PACKAGES = ("docs/packages.md", "docs/packages.zh-CN.md")
 
 
@@ -112,7 +116,65 @@ def test_dead_letters_are_sent_again_as_shown(stack: Running, name: str) -> None
     assert steady(done.stdout) == steady(block(text, "redriven"))
 
 
-@pytest.mark.parametrize("names", [READMES, ASYNC, PACKAGES])
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_goes_as_shown(tmp_path: Path, name: str) -> None:
+    """On a stack of its own, where nothing but the shown package was bought."""
+    text = (ROOT / name).read_text("utf-8")
+    (tmp_path / "people.csv").write_text(block(text, "list"), "utf-8")
+    stack = start_stack(tmp_path)
+    batch_id = ""
+
+    def run(mark: str) -> str:
+        command = block(text, mark).replace("http://127.0.0.1:8000", stack.api)
+        command = command.replace("bat_…", batch_id).replace("python3", sys.executable)
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def reaches(status: str) -> Any:
+        def look() -> Any:
+            found = json.loads(run("look"))
+            return found if found["status"] == status else None
+
+        return until(look)
+
+    def bare(document: str) -> str:
+        return re.sub(r"bat_\w{26}", "bat_ID", steady(document))
+
+    try:
+        stack.call("POST", "/v1/packages", {"calls": 1000, "price": "30.00"})
+        batch_id = json.loads(run("make"))["id"]
+        checked = json.dumps(reaches("checked"), ensure_ascii=False)
+        assert json.loads(bare(checked)) == json.loads(bare(block(text, "checked")))
+        assert json.loads(run("resume"))["status"] == "running"
+        reaches("completed")
+        assert bare(run("results").replace("\r\n", "\n")) == bare(block(text, "lines"))
+        assert run("large") == block(text, "put")
+        batch_id = json.loads((tmp_path / "batch.json").read_text("utf-8"))["id"]
+        assert reaches("completed")["billed"]["yes"] == 3
+    finally:
+        stop_stack(stack)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_every_flaw_of_a_row_is_listed(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    listed = set(
+        re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE)))
+    )
+    cells = (ROOT / "chalicelib/domain/batch_cells.py").read_text("utf-8")
+    rows = (ROOT / "chalicelib/domain/batch_rows.py").read_text("utf-8")
+    made = set(re.findall(r'Flaw\(\s*"(\w+)"', cells + rows)) | {batch_cells.NOT_TEXT}
+    assert len(made) == 5
+    of_the_domain = {
+        kind.code for base in (PersonNameError, ResidentIdError) for kind in base.__subclasses__()
+    }
+    assert made | of_the_domain | {TestIdentityError.code} <= listed
+
+
+@pytest.mark.parametrize("names", [READMES, ASYNC, PACKAGES, BATCHES])
 def test_both_languages_say_the_same(names: tuple[str, str]) -> None:
     texts = [(ROOT / name).read_text("utf-8") for name in names]
     code = [re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for text in texts]

@@ -104,6 +104,12 @@ class FakeRepository:
             )
             return [item for when, _, item in found if when <= due][:limit]
 
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        with self._lock:
+            self._reach()
+            found = {one: self._standing(one) for one in verification_ids}
+            return {one: standing for one, standing in found.items() if standing is not None}
+
     def unknown(self, limit: int) -> Sequence[Verification]:
         with self._lock:
             self._reach()

@@ -17,7 +17,17 @@ _INNER = {
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
-_RESOURCES = {"dynamodb": "Table", "kms": "Key", "secretsmanager": "Secret", "sns": "Alarms"}
+_RESOURCES = {
+    "dynamodb": "Table",
+    "kms": "Key",
+    "secretsmanager": "Secret",
+    "s3": "Bucket/*",
+    "sns": "Alarms",
+}
+_QUEUES = ("RowsDeadLetters", "DeadLetters", "Rows", "Queue")
+"""As the local stack names them."""
+
+_PARTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
 
 
 class Recorder:
@@ -66,9 +76,11 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
             yield from ((_INNER[kind], "Table") for kind in item)
         return
     if service == "sqs":
-        resource = "DeadLetters" if "DeadLetters" in params["QueueUrl"] else "Queue"
+        resource = next(name for name in _QUEUES if f"-{name}-" in params["QueueUrl"])
     else:
         resource = _RESOURCES[service]
+    if operation in _PARTS:
+        operation = "PutObject"
     if "IndexName" in params:
         resource = f"{resource}/index/{params['IndexName']}"
     yield f"{service}:{operation}", resource

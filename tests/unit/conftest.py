@@ -13,11 +13,13 @@ from chalicelib.domain.alerts import Thresholds
 from chalicelib.domain.callback import ClientCallback
 from chalicelib.domain.secret import Client, Secret
 from chalicelib.domain.verification import VerificationRequest
+from chalicelib.services.batch_ports import Batching
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Result, Tools, verify
 from chalicelib.services.watch_facts import Watching
 from tests.examples import NAME, NUMBER
 from tests.fakes.alerts import FakeAlerts, FakeDeadLetters, FakeNotifier
+from tests.fakes.batches import fake_batching
 from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.observer import FakeObserver
@@ -64,12 +66,19 @@ class World:
     notifier: FakeNotifier
     dead_letters: FakeDeadLetters
     watching: Watching
+    batching: Batching
     tools: Tools
     policy: Policy
 
     def container(self) -> Container:
         """What the app's entrypoints are given."""
-        return Container(self.tools, self.policy, lambda: self.packages, lambda: self.watching)
+        return Container(
+            self.tools,
+            self.policy,
+            lambda: self.packages,
+            lambda: self.watching,
+            lambda: self.batching,
+        )
 
     def script(self, answers: Iterable[Script]) -> None:
         """What the upstream answers next, instead of what was scripted before."""
@@ -135,6 +144,7 @@ def make_world(clock: FakeClock) -> World:
         notifier,
         dead_letters,
         watching,
+        fake_batching(clock),
         tools,
         Policy(),
     )

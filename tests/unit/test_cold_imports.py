@@ -40,6 +40,8 @@ def loaded() -> set[str]:
             "TABLE_NAME": "table",
             "KMS_KEY_ID": "key",
             "QUEUE_URL": "http://127.0.0.1:9/queue",
+            "ROWS_QUEUE_URL": "http://127.0.0.1:9/rows",
+            "BUCKET_NAME": "a-bucket",
         },
         check=True,
         capture_output=True,
@@ -63,6 +65,9 @@ def test_what_only_some_calls_need_is_not_loaded() -> None:
         "chalicelib.entrypoints.openapi",
         "chalicelib.services.hooks",
         "chalicelib.services.packages",
+        "chalicelib.services.batches",
+        "chalicelib.adapters.files",
+        "chalicelib.domain.batch",
     ):
         assert name not in RECORDED.read_text("utf-8").splitlines()
 

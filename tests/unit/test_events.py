@@ -1,5 +1,6 @@
 """What is told of the service's work: which lines, what stands in them, and what never does."""
 
+import base64
 import io
 import json
 import logging
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import app, sender, sweep, watch, worker
+from app import app, row_worker, sender, splitter, sweep, watch, worker
 from chalicelib import bootstrap
 from chalicelib.adapters import log_lines
 from chalicelib.domain import codes, events
+from chalicelib.domain.batch_messages import encode as encode_row_message
 from chalicelib.domain.codes import ROWS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.events import BY_RESULT, EVENTS, METRICS, Event, Metric
@@ -26,7 +28,7 @@ from chalicelib.domain.messages import Ask, Deliver, Repair, decode, encode
 from chalicelib.domain.packages import Package
 from chalicelib.domain.verification import Answer, DerivedFields, Person
 from chalicelib.services.intake import RESEND_AFTER
-from local_stack.events import scheduled
+from local_stack.events import created, scheduled
 from tests.examples import NAME, NUMBER
 from tests.fakes.clock import FakeClock
 from tests.hook_payloads import build
@@ -308,6 +310,41 @@ def settled(world: World) -> None:
     operate("POST", "/v1/breaker/close")
 
 
+def batch(world: World) -> None:
+    """Paused by the upstream's quota, resumed by a human, then without a file that can be read."""
+    batching: Any = bootstrap.container().batching()
+    world.script(["B403MQ"])
+    uploaded(f"姓名,身份证号\n{NAME},{NUMBER}\n")
+    asked_by_row_worker(batching)
+    operate("POST", "/v1/breaker/close")
+    (found,) = batching.batches.items
+    own("POST", "/v1/batches/{batch_id}/resume", batch_id=found)
+    asked_by_row_worker(batching)
+    uploaded("a,b\n")
+
+
+def own(method: str, path: str, body: object = None, **ids: Any) -> dict[str, Any]:
+    """As the client whose batch it is."""
+    text = None if body is None else json.dumps(body)
+    return requested(event(method, path, body=text, headers=JSON, **ids))
+
+
+def uploaded(text: str) -> None:
+    content = base64.b64encode(text.encode()).decode()
+    made = own("POST", "/v1/batches", {"format": "csv", "content": content})
+    key = f"uploads/{json.loads(made['body'])['id']}"
+    splitter(created("a-bucket", key, len(text), "etag") | {"id": REQUEST}, None)
+
+
+def asked_by_row_worker(batching: Any) -> None:
+    while batching.rows.sent:
+        handed_to_row_worker(encode_row_message(batching.rows.sent.pop(0)[0]))
+
+
+def handed_to_row_worker(body: str) -> None:
+    row_worker({"Records": [{"messageId": "1", "body": body}]}, None)
+
+
 def alerted(world: World) -> None:
     world.packages.items["pkg_1"] = Package(
         "pkg_1", 1000, Decimal(30), world.clock.now(), world.clock.now() + timedelta(days=5)
@@ -413,6 +450,20 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
         ],
     ),
     (fault, [("fault", None, set())] * 2),
+    (
+        batch,
+        [
+            ("batch_moved", None, set()),
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("batch_moved", None, set()),
+            ("breaker_closed", None, set()),
+            ("batch_moved", None, set()),
+            (ENDED, "no_record", {V, B}),
+            ("batch_moved", None, set()),
+            ("batch_moved", None, set()),
+        ],
+    ),
     (
         settled,
         [

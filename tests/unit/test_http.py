@@ -196,7 +196,10 @@ def test_an_appcode_is_never_sent_in_the_clear(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bootstrap.override(None)
-    for name in ("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID", "QUEUE_URL"):
+    for name in (
+        *("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID"),
+        *("QUEUE_URL", "ROWS_QUEUE_URL", "BUCKET_NAME"),
+    ):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
     monkeypatch.setenv("UPSTREAM_URL", "http://idenauthen.market.alicloudapi.com/x")
@@ -205,7 +208,14 @@ def test_an_appcode_is_never_sent_in_the_clear(
 
 
 def test_the_schedule_sweeps(served: World) -> None:
-    assert sweep(scheduled(), None) == {"expired": 0, "counted": 0, "queued": 0}
+    assert sweep(scheduled(), None) == {
+        "expired": 0,
+        "counted": 0,
+        "queued": 0,
+        "sent": 0,
+        "ended": 0,
+        "deleted": 0,
+    }
 
 
 def leaves(root: type[ServiceError]) -> Iterator[type[ServiceError]]:
