@@ -1,0 +1,70 @@
+"""``python -m client``: see ``--help``."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from client import arguments as command_line
+from client.console import Console, chosen_language
+from client.errors import ClientError
+from client.exits import Exit
+from client.settings import settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    language = chosen_language(given, os.environ)
+    options = command_line.parse(given, language)
+    console = Console(language, as_json=options.json)
+    try:
+        return _run(options, console)
+    except ClientError as exc:
+        console.failed(exc)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        if console.as_json:
+            console.failed(ClientError(Exit.INTERRUPTED, "interrupted", "interrupted", "已中断"))
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has enough; Python must not complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as exc:  # noqa: BLE001  # its text and its traceback may hold a person
+        console.failed(_fault(exc))
+        return Exit.FAULT
+
+
+def _run(options: argparse.Namespace, console: Console) -> Exit:
+    chosen = settings(options)
+    try:
+        from client.commands import COMMANDS
+    except ModuleNotFoundError as exc:
+        raise ClientError(
+            Exit.FAULT,
+            "not_installed",
+            f"{exc.name} is missing: pip install 'eryaosu[client]'",
+            f"缺少 {exc.name}：pip install 'eryaosu[client]'",
+        ) from None
+    from client.service import Service
+
+    return COMMANDS[options.command](Service(chosen), options, console)
+
+
+def _fault(exc: Exception) -> ClientError:
+    """Where it happened, and nothing else of it."""
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    place = f"{type(exc).__name__}, {Path(last.filename).name}:{last.lineno}"
+    return ClientError(
+        Exit.FAULT,
+        "client_fault",
+        f"a fault of this program: {place}",
+        f"程序自身出错：{place}",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
