@@ -19,23 +19,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     language = chosen_language(given, os.environ)
     options = command_line.parse(given, language)
-    console = Console(language, as_json=options.json)
     try:
-        return _run(options, console)
-    except ClientError as exc:
-        console.failed(exc)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        if console.as_json:
-            console.failed(ClientError(Exit.INTERRUPTED, "interrupted", "interrupted", "已中断"))
-        return Exit.INTERRUPTED
+        return _ended(options, Console(language, as_json=options.json))
     except BrokenPipeError:
         # Whoever read the output has enough; Python must not complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+
+
+def _ended(options: argparse.Namespace, console: Console) -> Exit:
+    """Run it to whatever end it comes to."""
+    try:
+        return _run(options, console)
+    except ClientError as exc:
+        error = exc
+    except KeyboardInterrupt:
+        if not console.as_json:
+            return Exit.INTERRUPTED
+        error = ClientError(Exit.INTERRUPTED, "interrupted", "interrupted", "已中断")
+    except BrokenPipeError:
+        raise
     except Exception as exc:  # noqa: BLE001  # its text and its traceback may hold a person
-        console.failed(_fault(exc))
-        return Exit.FAULT
+        error = _fault(exc)
+    console.failed(error)
+    return error.exit_code
 
 
 def _run(options: argparse.Namespace, console: Console) -> Exit:

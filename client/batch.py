@@ -56,12 +56,14 @@ class _Run:
     source: Source
     out: Path
     seen: Batch | None = None
+    has_file: bool = False
 
     def to_its_end(self) -> Exit:
         found = self._begun()
         self.console.note(f"batch {found['id']}", f"批次 {found['id']}")
-        if found["status"] == "awaiting_upload":
+        if found["status"] == "awaiting_upload" and found["upload"]:
             upload(self.source, found, self.console)
+        self.has_file = True
         if found["status"] == "paused":
             found = self._told("resume")
         found = self._followed(found)
@@ -82,7 +84,7 @@ class _Run:
         """Say what Ctrl-C leaves behind."""
         console, found = self.console, self.seen
         console.note("", "")
-        if found is not None and _asks(found):
+        if found is not None and self.has_file and _asks(found):
             name = found["id"]
             if self.options.pause_on_interrupt and self._has_paused():
                 console.note("paused", "已暂停")
@@ -172,6 +174,5 @@ def _came_to_nothing(found: Batch) -> bool:
 
 def _asks(found: Batch) -> bool:
     """Whether rows are asked, or will be, if nobody does anything."""
-    if found["status"] == "awaiting_upload":
-        return False
-    return moves(found) and not (found["dry_run"] and found["status"] == "splitting")
+    only_checked = found["dry_run"] and found["status"] in {"awaiting_upload", "splitting"}
+    return moves(found) and not only_checked

@@ -52,6 +52,8 @@ def _listed(service: Service, _: argparse.Namespace, console: Console) -> Exit:
 
 
 def _added(service: Service, options: argparse.Namespace, console: Console) -> Exit:
+    if options.calls is None or options.price is None:
+        raise usage_error("add needs --calls and --price", "add 需要 --calls 和 --price")
     body = {
         "calls": options.calls,
         "price": str(options.price),
@@ -81,9 +83,41 @@ def _added(service: Service, options: argparse.Namespace, console: Console) -> E
 def _advised(service: Service, options: argparse.Namespace, console: Console) -> Exit:
     found = service.get("/v1/packages/advice", {"days": options.days}).json()
     console.answer(found)
-    for line in _lines(found):
-        console.say(line, line)
+    basis, ends = found["basis"], found["runs_out_on"] or "–"
+    console.say(
+        f"{basis['calls']} calls in {basis['days']} days, {basis['calls_a_day']} a day; "
+        f"{found['left']} left, used up on {ends}",
+        f"{basis['days']} 天内 {basis['calls']} 次，每天 {basis['calls_a_day']} 次；"
+        f"剩余 {found['left']} 次，预计 {ends} 用完",
+    )
+    console.say(
+        f"until {found['until']}: {found['expected']} expected - {found['covered']} covered "
+        f"= {found['missing']} missing",
+        f"到 {found['until']}：预计 {found['expected']} - 已有 {found['covered']} "
+        f"= 缺少 {found['missing']}",
+    )
+    for purchase in found["purchases"]:
+        sums = _sums(purchase["cheapest"])
+        console.say(
+            f"buy on {purchase['day']}, until {purchase['until']}, for {purchase['calls']} calls: "
+            f"{sums}",
+            f"{purchase['day']} 购买，用到 {purchase['until']}，共需 {purchase['calls']} 次：{sums}",
+        )
+        single = purchase["single"]
+        if single and single != purchase["cheapest"]:
+            console.say(
+                f"  the best single package: {_sums(single)}", f"  单个套餐最优：{_sums(single)}"
+            )
+    console.say(f"in all: {yuan(found['price'])}", f"合计：{yuan(found['price'])}")
     return Exit.OK
+
+
+def _sums(combination: dict[str, Any]) -> str:
+    lines = [
+        f"{line['number']} × {line['calls']} ({yuan(line['price'])}) = {yuan(line['sum'])}"
+        for line in combination["packages"]
+    ]
+    return " + ".join(lines) + (f" = {yuan(combination['price'])}" if len(lines) > 1 else "")
 
 
 def _balance(found: dict[str, Any], console: Console) -> None:
@@ -95,25 +129,13 @@ def _balance(found: dict[str, Any], console: Console) -> None:
     )
     rows = [
         (p["id"], p["calls"], yuan(p["price"]), p["used"], p["left"], str(p["expires_at"])[:10])
-        for p in found["packages"]
+        for p in found["items"]
     ]
     head = ("package", "calls", "price", "used", "left", "expires")
     console.table(head if console.language == "en" else _PACKAGE_HEAD, rows)
 
 
 _PACKAGE_HEAD = ("套餐", "次数", "价格", "已用", "剩余", "到期")
-
-
-def _lines(value: object, name: str = "") -> Iterator[str]:
-    """A document as indented lines: the sums of an advice are shown as the service made them."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _lines(member, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for index, member in enumerate(value, 1):
-            yield from _lines(member, f"{name}[{index}]")
-    else:
-        yield f"{name}: {'–' if value is None else value}"
 
 
 def export(service: Service, options: argparse.Namespace, console: Console) -> Exit:

@@ -1,10 +1,10 @@
 """A batch until it ends, or somebody has to do something."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 
 from client.console import Console
@@ -27,24 +27,18 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def follow(
-    service: Service,
-    batch: Batch,
-    console: Console,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Batch]:
+def follow(service: Service, batch: Batch, console: Console) -> Iterator[Batch]:
     """Show the batch's progress, give each state of it, until it moves no more by itself."""
     with ExitStack() as stack:
         show = _bar(stack, console) if _has_bar(console) else _lines(console)
-        started = time.monotonic()
+        started = monotonic()
         while True:
             show(batch)
             yield batch
             if not moves(batch):
                 return
             # A short batch is looked at often, a long one rarely.
-            sleep(min(max((time.monotonic() - started) / 20, _SOONEST), _LATEST))
+            sleep(min(max((monotonic() - started) / 20, _SOONEST), _LATEST))
             batch = service.get(f"/v1/batches/{batch['id']}", patience=_PATIENCE).json()
 
 
@@ -106,7 +100,7 @@ def _lines(console: Console) -> Callable[[Batch], None]:
 
     def show(batch: Batch) -> None:
         nonlocal last
-        now, rows = time.monotonic(), batch.get("rows") or {}
+        now, rows = monotonic(), batch.get("rows") or {}
         if last[0] == batch["status"] and now - last[1] < _LINE_SECONDS:
             return
         last = (batch["status"], now)

@@ -44,6 +44,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "cell_too_long": ("a cell is too long", "单元格内容过长"),
     "cell_merged": ("a merged cell", "合并单元格"),
     "formula": ("a formula instead of a value", "单元格是公式而不是值"),
+    "reference_invalid": (
+        "the reference must be 1 to 64 of A-Z a-z 0-9 . _ : -, and no identity number",
+        "参考号只能由 1 到 64 个 A-Z a-z 0-9 . _ : - 组成，且不得是身份证号",
+    ),
+    "requested": ("by a human", "人工暂停"),
     "waiting": ("not asked", "未核验"),
     "duplicate_of": ("the same person as in row {row}, free", "与第 {row} 行相同，不重复扣费"),
 }

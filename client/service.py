@@ -1,9 +1,9 @@
 """Calls to the service: what is repeated, how long, and what a failure means."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 import requests
@@ -61,9 +61,8 @@ class _Bearer(AuthBase):
 class Service:
     """One service, called with one key."""
 
-    def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._url = settings.url
-        self._sleep = sleep
         self._session = requests.Session()
         self._session.auth = _Bearer(settings.key)
         # What stays on this machine goes through no proxy.
@@ -97,7 +96,7 @@ class Service:
         parameters: Mapping[str, object] | None = None,
     ) -> Answer:
         headers = {"Idempotency-Key": key} if key else {}
-        ends = time.monotonic() + patience
+        ends = monotonic() + patience
         delay, doubt = 0.5, None
         while True:
             try:
@@ -109,9 +108,9 @@ class Service:
                 failure, wait = exc, delay
             # Once a request may have arrived, "out of reach" is not the whole truth any more.
             doubt = doubt or (failure if failure.code == "no_answer" else None)
-            if not repeats or wait is None or time.monotonic() + wait > ends:
+            if not repeats or wait is None or monotonic() + wait > ends:
                 raise doubt if doubt and failure.code == "unreachable" else failure
-            self._sleep(wait)
+            sleep(wait)
             delay = min(delay * 2, _SLOWEST)
 
     def _send(
