@@ -101,7 +101,7 @@ def _advised(service: Service, options: argparse.Namespace, console: Console) ->
         console.say(
             f"buy on {purchase['day']}, until {purchase['until']}, for {purchase['calls']} calls: "
             f"{sums}",
-            f"{purchase['day']} 购买，用到 {purchase['until']}，共需 {purchase['calls']} 次：{sums}",
+            f"{purchase['day']} 购买，用到 {purchase['until']}，共 {purchase['calls']} 次：{sums}",
         )
         single = purchase["single"]
         if single and single != purchase["cheapest"]:

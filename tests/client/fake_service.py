@@ -264,16 +264,15 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionAbortedError:  # a test's: the answer gets lost
             self.close_connection = True
             return
-        is_text = isinstance(reply.body, str)
-        content = (reply.body if is_text else json.dumps(reply.body)).encode()  # type: ignore[union-attr]
+        content = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(content.encode())))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content.encode())
 
-    do_GET = do_POST = do_PUT = _any
+    do_GET = do_POST = do_PUT = _any  # noqa: N815  # http.server's names
 
     def log_message(self, *arguments: object) -> None:
         pass

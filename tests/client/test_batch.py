@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from openpyxl import Workbook
 
 from client.exits import Exit
 from tests.client.conftest import Run
-from tests.client.fake_service import FakeService, Reply, lost
+from tests.client.fake_service import FakeBatch, FakeService, Reply, lost
+
+Rows = Sequence[tuple[str, ...]]
 
 NUMBERS = [f"1101051949123{serial:04d}X" for serial in range(40)]
 PEOPLE = [
@@ -21,16 +24,14 @@ PEOPLE = [
 ]
 
 
-def csv_file(
-    path: Path, rows: list[tuple[str, ...]] | None = None, encoding: str = "utf-8"
-) -> Path:
+def csv_file(path: Path, rows: Rows | None = None, encoding: str = "utf-8") -> Path:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows or PEOPLE)
     path.write_bytes(text.getvalue().encode(encoding))
     return path
 
 
-def xlsx_file(path: Path, rows: list[tuple[str, ...]]) -> Path:
+def xlsx_file(path: Path, rows: Rows) -> Path:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -38,6 +39,10 @@ def xlsx_file(path: Path, rows: list[tuple[str, ...]]) -> Path:
         sheet.append(row)
     book.save(path)
     return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def result(path: Path) -> list[list[str]]:
@@ -59,8 +64,8 @@ def test_a_csv_file_from_end_to_end(service: FakeService, run: Run, tmp_path: Pa
     assert done.out.splitlines()[0].startswith("completed: match 40, mismatch 0")
     assert "¥1.20 of about ¥1.20" in done.out
     assert "asking: 0/40 rows" in done.err
-    assert (os.stat(tmp_path / "people.csv.result.csv").st_mode & 0o777) == 0o600
-    assert sorted(os.listdir(tmp_path)) == ["people.csv", "people.csv.result.csv"]
+    assert (tmp_path / "people.csv.result.csv").stat().st_mode & 0o777 == 0o600
+    assert names(tmp_path) == ["people.csv", "people.csv.result.csv"]
 
 
 def test_a_workbook(service: FakeService, run: Run, tmp_path: Path) -> None:
@@ -126,26 +131,12 @@ def test_unknown_outcomes_have_an_exit_code_of_their_own(run: Run, tmp_path: Pat
 def test_a_list_without_a_header(
     service: FakeService, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        FakeService,
-        "_split",
-        lambda self, batch, _: (
-            batch.lines.append(
-                [
-                    "1",
-                    "",
-                    "张*",
-                    f"110***********{NUMBERS[0][-4:]}",
-                    "match",
-                    "0",
-                    "yes",
-                    "",
-                    "vrf_1",
-                ]
-            ),
-            setattr(batch, "status", "running"),
-        ),
-    )
+    def split(_: FakeService, batch: FakeBatch, content: bytes) -> None:
+        masked = f"110***********{NUMBERS[0][-4:]}"
+        batch.lines.append(["1", "", "张*", masked, "match", "0000", "yes", "", "vrf_1"])
+        batch.status = "running"
+
+    monkeypatch.setattr(FakeService, "_split", split)
     file = csv_file(tmp_path / "a.csv", [("张三", NUMBERS[0])])
     assert run("batch", file, "--columns", "name=1,id_number=2").exit == Exit.OK
     assert service.asked[0].json["columns"] == {"name": 1, "id_number": 2}
@@ -267,7 +258,7 @@ def test_a_file_that_changed_while_it_was_asked_meets_no_results(
     done = run("batch", file, meanwhile=sort_it)
     assert done.exit == Exit.USAGE
     assert "has changed" in done.err
-    assert os.listdir(tmp_path) == ["a.csv"]
+    assert names(tmp_path) == ["a.csv"]
     assert run("batch", csv_file(file)).exit == Exit.OK
     assert len(service.batches) == 1
 
@@ -289,7 +280,7 @@ def test_results_of_other_rows_are_not_written(
     assert done.exit == Exit.FAULT
     assert "row 3" in done.err
     assert (tmp_path / "a.csv.result.csv").read_text() == "an earlier one"
-    assert len(os.listdir(tmp_path)) == 2
+    assert names(tmp_path) == ["a.csv", "a.csv.result.csv"]
 
 
 def test_what_a_killed_run_left_is_cleared_away(run: Run, tmp_path: Path) -> None:

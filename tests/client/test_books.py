@@ -62,6 +62,12 @@ ADVICE = {
 }
 
 
+BUY = (
+    "buy on 2026-12-02, until 2027-11-24, for 5222 calls: "
+    "1 × 5000 (¥149.00) = ¥149.00 + 2 × 100 (¥9.90) = ¥19.80 = ¥168.80"
+)
+
+
 def test_usage(service: FakeService, run: Run) -> None:
     service.routes["GET", "/v1/usage"] = Reply(USAGE)
     done = run("usage", "--from", "2026-11-23", "--to", "2026-11-24")
@@ -114,8 +120,7 @@ def test_advice_shows_its_sums(service: FakeService, run: Run) -> None:
     assert done.out.splitlines() == [
         "410 calls in 28 days, 14.64 a day; 123 left, used up on 2026-12-02",
         "until 2027-11-24: 5345 expected - 123 covered = 5222 missing",
-        "buy on 2026-12-02, until 2027-11-24, for 5222 calls: "
-        "1 × 5000 (¥149.00) = ¥149.00 + 2 × 100 (¥9.90) = ¥19.80 = ¥168.80",
+        BUY,
         "  the best single package: 1 × 10000 (¥279.00) = ¥279.00",
         "in all: ¥168.80",
     ]
