@@ -7,12 +7,15 @@ gc.disable()
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.entrypoints.api import api
+from chalicelib.entrypoints.batches import batches
+from chalicelib.entrypoints.books import books
 from chalicelib.entrypoints.compat import compat
 from chalicelib.entrypoints.errors import as_problem, with_correlation_id
 from chalicelib.entrypoints.queue import work_off
@@ -27,9 +30,11 @@ app = Chalice(app_name="eryaosu", configure_logs=False)
 # Multipart has to survive API Gateway; urlencoded and JSON are texts.
 app.api.binary_types.append("multipart/form-data")
 app.register_blueprint(api)
+app.register_blueprint(books)
 app.register_blueprint(compat)
 app.register_blueprint(records)
 app.register_blueprint(webhooks)
+app.register_blueprint(batches)
 app.register_middleware(with_correlation_id, "http")
 app.register_middleware(as_problem, "http")
 
@@ -38,10 +43,19 @@ def _scheduled(event: CloudWatchEvent) -> bootstrap.Container:
     return bootstrap.container().traced(bootstrap.trace(event.event_id))
 
 
+def _seconds_left(event: SQSEvent) -> Callable[[], float]:
+    left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
+    return lambda: left() / 1000
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Give what nobody came back for its end, and count what was not counted."""
-    return asdict(sweep_due(tools=_scheduled(event).tools))
+    from chalicelib.services.batch_sweep import sweep as sweep_batches
+
+    container = _scheduled(event)
+    swept = sweep_batches(tools=container.tools, batching=container.batching())
+    return asdict(sweep_due(tools=container.tools)) | asdict(swept)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
@@ -53,8 +67,23 @@ def sender(event: CloudWatchEvent) -> dict[str, int]:
 @app.on_sqs_message(queue="verifications", batch_size=10)
 def worker(event: SQSEvent) -> dict[str, object]:
     """Ask what was accepted; what could not be worked on comes again."""
-    left = getattr(event.context, "get_remaining_time_in_millis", lambda: math.inf)
-    return work_off(event.to_dict()["Records"], lambda: left() / 1000)
+    return work_off(event.to_dict()["Records"], _seconds_left(event))
+
+
+@app.on_sqs_message(queue="rows", batch_size=1)
+def row_worker(event: SQSEvent) -> dict[str, object]:
+    """Ask rows of a batch; what could not be worked on comes again."""
+    from chalicelib.entrypoints.batch_events import work_off_rows
+
+    return work_off_rows(event.to_dict()["Records"], _seconds_left(event))
+
+
+@app.on_cw_event({"source": ["aws.s3"], "detail-type": ["Object Created"]})
+def splitter(event: CloudWatchEvent) -> None:
+    """Read an uploaded file; a failure is Lambda's to repeat."""
+    from chalicelib.entrypoints.batch_events import split_upload
+
+    split_upload(event.event_id, event.detail)
 
 
 bootstrap.preload()

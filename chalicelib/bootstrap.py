@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TextIO
+from functools import cache
+from typing import TYPE_CHECKING, Any, TextIO
 
 from botocore.config import Config
 from botocore.session import Session
@@ -29,6 +30,10 @@ from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError, has_loc
 from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.verify import Policy, Tools
 
+if TYPE_CHECKING:
+    from chalicelib.services.batch_ports import Batching
+    from chalicelib.services.ports import Packages
+
 # Short, and few: the time that a caller waits is better spent on its second try.
 _AWS = Config(
     connect_timeout=1,
@@ -37,16 +42,39 @@ _AWS = Config(
     max_pool_connections=50,
 )
 
+# Blocks of megabytes take their time; checksums beside TLS's own would be one more header of an
+# upload's address.
+_S3 = _AWS.merge(
+    Config(
+        read_timeout=30,
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+)
 
 _UNSEALED_SUBMISSION_DAYS = 30
 
 
+def _without_batches() -> "Batching":
+    raise LookupError("this container was built without batches")
+
+
+def _without_packages() -> "Packages":
+    raise LookupError("this container was built without packages")
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Everything that an entrypoint hands to a use case."""
+    """Everything that an entrypoint hands to a use case.
+
+    ``packages`` and ``batching`` are made when they are asked for: a paid call needs none of it.
+    """
 
     tools: Tools
     policy: Policy
+    packages: "Callable[[], Packages]" = _without_packages
+    batching: "Callable[[], Batching]" = _without_batches
 
     def traced(self, trace: Trace) -> "Container":
         """The same for one piece of work: all that is told of it says where it comes from."""
@@ -78,7 +106,7 @@ def build(settings: Settings) -> Container:
         clock,
         check=_refuse_local_key if settings.live else None,
     )
-    dynamodb = client("dynamodb")
+    dynamodb, sqs = client("dynamodb"), client("sqs")
     repository = DynamoRepository(
         dynamodb,
         settings.table_name,
@@ -92,7 +120,7 @@ def build(settings: Settings) -> Container:
         provider=_provider(settings.upstream_url),
         secrets=secrets,
         sealer=KmsSealer(client("kms"), settings.kms_key_id),
-        queue=SqsQueue(client("sqs"), settings.queue_url),
+        queue=SqsQueue(sqs, settings.queue_url),
         outbox=DynamoOutbox(table, clock, record_days=settings.record_days),
         submissions=DynamoSubmissions(
             table, clock, days=settings.person_days or _UNSEALED_SUBMISSION_DAYS
@@ -102,15 +130,37 @@ def build(settings: Settings) -> Container:
         clock=clock,
         observe=log_lines.observe,
     )
-    return Container(tools, policy_of(settings))
+
+    def packages() -> "Packages":
+        from chalicelib.adapters.packages import DynamoPackages
+
+        return DynamoPackages(table)
+
+    @cache
+    def batching() -> "Batching":
+        # Most of what is called never meets a batch: neither these modules nor S3's model.
+        from chalicelib.adapters import spreadsheet
+        from chalicelib.adapters.batches import DynamoBatches
+        from chalicelib.adapters.files import S3Files
+        from chalicelib.adapters.row_queue import SqsRowQueue
+        from chalicelib.services.batch_ports import Batching
+
+        return Batching(
+            DynamoBatches(table, clock, record_days=settings.record_days),
+            S3Files(lambda: client("s3", _S3), settings.bucket_name, settings.kms_key_id),
+            SqsRowQueue(sqs, settings.rows_queue_url),
+            lambda file, layout: spreadsheet.rows(file, **asdict(layout)),
+        )
+
+    return Container(tools, policy_of(settings), packages, batching)
 
 
-def _clients() -> Callable[[str], Any]:
+def _clients() -> Callable[..., Any]:
     """Makes AWS's clients: botocore's are boto3's, and start faster without what is around."""
     session = Session()
     if session.get_config_variable("region") is None:
         raise SettingsError("AWS_DEFAULT_REGION: is not set; it is the region of the stage")
-    return lambda service: session.create_client(service, config=_AWS)
+    return lambda service, config=_AWS: session.create_client(service, config=config)
 
 
 def _provider(url: str) -> HttpProvider:

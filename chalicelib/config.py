@@ -35,6 +35,8 @@ class Settings:
     table_name: str
     kms_key_id: str
     queue_url: str
+    rows_queue_url: str
+    bucket_name: str
     billed_codes: Mapping[str, Billed] = field(default_factory=dict)
     enforce_check_digit: bool = True
     person_days: int = 30
@@ -59,6 +61,8 @@ class Settings:
             table_name=_read(env, "TABLE_NAME", str),
             kms_key_id=_read(env, "KMS_KEY_ID", str),
             queue_url=_read(env, "QUEUE_URL", str),
+            rows_queue_url=_read(env, "ROWS_QUEUE_URL", str),
+            bucket_name=_read(env, "BUCKET_NAME", str),
             billed_codes=_read(env, "BILLED_CODES", _billed, {}),
             enforce_check_digit=_read(env, "CHECK_DIGIT", _enforce, default=True),
             person_days=_read(env, "PERSON_DAYS", _whole(0, 3650), 30),

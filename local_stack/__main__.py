@@ -14,11 +14,12 @@ from typing import Any
 
 from chalicelib.config import SettingsError
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SecretError, has_local_dev_key, parse
-from local_stack.stack import SWEEP_SECONDS, Ports, Stack, local_secret
+from local_stack.stack import ROW_THREADS, SWEEP_SECONDS, Ports, Stack, local_secret
 
 PORTS = Ports(api=8000, mock=8001, aws=8002)
 MAX_WAIT = 15
 MAX_PORT = 65_535
+MAX_THREADS = 64
 MIN_SECONDS, MAX_SECONDS = 0.1, 3600
 
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             secret,
             dynoxide=options.dynoxide,
             worker=not options.no_worker,
+            row_threads=options.row_threads,
             sweep_seconds=options.sweep_seconds,
             log=sys.stderr if options.log else None,
         )
@@ -68,7 +70,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--dynoxide", action="store_true", help="keep the table in dynoxide (see `make peers`)"
     )
     parser.add_argument(
-        "--no-worker", action="store_true", help="leave in the queue what is asked asynchronously"
+        "--no-worker", action="store_true", help="leave in the queues and the bucket what comes"
+    )
+    parser.add_argument(
+        "--row-threads",
+        type=_threads,
+        default=ROW_THREADS,
+        metavar="N",
+        help=f"how many rows of batches are asked at once; default {ROW_THREADS}",
     )
     parser.add_argument(
         "--sweep-seconds",
@@ -86,6 +95,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_PORT:
         raise argparse.ArgumentTypeError("must be a port number from 0 to 65535")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_THREADS}")
     return int(text)
 
 

@@ -27,6 +27,29 @@ def scheduled() -> dict[str, object]:
     }
 
 
+def created(bucket: str, key: str, size: int, etag: str) -> dict[str, object]:
+    """What EventBridge sends when an object was put."""
+    return {
+        **scheduled(),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "resources": [f"arn:aws-cn:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {
+                "key": key,
+                "size": size,
+                "etag": etag,
+                "sequencer": secrets.token_hex(9).upper(),
+            },
+            "request-id": secrets.token_hex(8).upper(),
+            "requester": "123456789012",
+            "reason": "PutObject",
+        },
+    }
+
+
 def queued(messages: "Iterable[MessageTypeDef]", queue_arn: str) -> dict[str, object]:
     """What Lambda makes of received messages."""
     return {

@@ -1,14 +1,15 @@
-"""What calls the event handlers: schedules, and Lambda's poller of the queue."""
+"""What calls the event handlers: schedules, Lambda's poller of a queue, EventBridge."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from local_stack.events import queued, scheduled
+from local_stack.events import created, queued, scheduled
 from local_stack.resources import REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
@@ -19,6 +20,7 @@ BATCH = 10
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
 _STOP_SECONDS = 5
+_TRIES = 3
 
 
 class Handler(Protocol):
@@ -31,16 +33,25 @@ class Handler(Protocol):
 class Pump:
     """Hands the queue's messages to the worker and deletes those that it did not give back.
 
-    Every thread receives and works by itself, as a Lambda instance would. An exception gives the
-    whole batch back; what is given back comes again once its visibility timeout is over.
+    Every thread works by itself, as a Lambda instance would; they receive one after another, so
+    that any number of idle ones ask no more often than one. An exception gives the whole batch
+    back; what is given back comes again once its visibility timeout is over.
     """
 
     def __init__(
-        self, client: "SQSClient", queue_url: str, worker: Handler, *, threads: int = 2
+        self,
+        client: "SQSClient",
+        queue_url: str,
+        worker: Handler,
+        *,
+        threads: int = 2,
+        batch: int = BATCH,
     ) -> None:
         self._client = client
         self._queue_url = queue_url
         self._worker = worker
+        self._batch = batch
+        self._receiving = threading.Lock()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"worker-{n}", daemon=True)
@@ -61,35 +72,44 @@ class Pump:
                 thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE
         while not self._stopped.is_set():
-            if self._round():
-                pause = _FIRST_PAUSE
-            else:
+            try:
+                self._done(self._next())
+            except Exception as exc:  # noqa: BLE001  # the next round is another chance
+                # Only its type: a text could hold what was sent.
+                logger.warning("the worker's queue failed: %s", type(exc).__name__)
+                self._stopped.wait(_LONGEST_PAUSE)
+
+    def _next(self) -> "list[MessageTypeDef]":
+        """Wait for messages; none once it is stopped."""
+        pause = _FIRST_PAUSE
+        with self._receiving:
+            while not self._stopped.is_set():
+                if messages := self._received():
+                    return messages
                 self._stopped.wait(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
-
-    def _round(self) -> int:
-        try:
-            return self.once()
-        except Exception as exc:  # noqa: BLE001  # the next round is another chance
-            # Only its type: a text could hold what was sent.
-            logger.warning("the worker's queue failed: %s", type(exc).__name__)
-            return 0
+        return []
 
     def once(self) -> int:
         """Receive and work one batch; returns how many messages there were."""
+        messages = self._received()
+        self._done(messages)
+        return len(messages)
+
+    def _received(self) -> "list[MessageTypeDef]":
         received = self._client.receive_message(
             QueueUrl=self._queue_url,
-            MaxNumberOfMessages=BATCH,
+            MaxNumberOfMessages=self._batch,
             WaitTimeSeconds=0,
             MessageSystemAttributeNames=["All"],
         )
-        messages = received.get("Messages", [])
+        return received.get("Messages", [])
+
+    def _done(self, messages: "list[MessageTypeDef]") -> None:
         if messages:
             given_back = self._work(messages)
             self._delete(m for m in messages if m["MessageId"] not in given_back)
-        return len(messages)
 
     def _work(self, messages: "list[MessageTypeDef]") -> set[str]:
         """The ids of the messages that are to come again."""
@@ -109,6 +129,39 @@ class Pump:
         ]
         if entries:
             self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
+
+
+class Uploads:
+    """Tells a handler of each object that is put in a bucket, as EventBridge would.
+
+    A handler that fails is called twice more, as Lambda does with what nobody waits for.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str, handler: Handler, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._handler = handler
+        self._prefix = prefix
+        self._told: set[tuple[str, str]] = set()
+
+    def __call__(self, event: Mapping[str, object], context: object, /) -> None:
+        """Look once; for ``every``."""
+        listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix)
+        found = {(one["Key"], one["ETag"]): one["Size"] for one in listed.get("Contents", [])}
+        # What is gone may be put again.
+        self._told &= found.keys()
+        for key, etag in found.keys() - self._told:
+            self._told.add((key, etag))
+            self._tell(created(self._bucket, key, found[key, etag], etag.strip('"')))
+
+    def _tell(self, event: Mapping[str, object]) -> None:
+        for _ in range(_TRIES):
+            try:
+                self._handler(event, None)
+            except Exception as exc:  # noqa: BLE001  # as Lambda takes it
+                logger.warning("an upload's handler failed: %s", type(exc).__name__)
+            else:
+                return
 
 
 def every(seconds: float, handler: Handler) -> Callable[[], None]:

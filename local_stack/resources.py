@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
@@ -49,11 +50,27 @@ _MADE = {
         {"MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout"},
     ),
     "DeadLetters": ("AWS::SQS::Queue", {"MessageRetentionPeriod", "SqsManagedSseEnabled"}),
+    "Rows": (
+        "AWS::SQS::Queue",
+        {"MessageRetentionPeriod", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout"},
+    ),
+    "RowsDeadLetters": ("AWS::SQS::Queue", {"MessageRetentionPeriod", "SqsManagedSseEnabled"}),
+    "Bucket": (
+        "AWS::S3::Bucket",
+        {
+            "BucketEncryption",
+            "LifecycleConfiguration",
+            "NotificationConfiguration",
+            "OwnershipControls",
+            "PublicAccessBlockConfiguration",
+        },
+    ),
 }
 _NOT_MADE = {
     "AWS::CloudWatch::Alarm",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
+    "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
 }
@@ -69,6 +86,9 @@ class Names:
     secret_id: str
     queue_url: str
     dead_letters_url: str
+    rows_queue_url: str
+    rows_dead_letters_url: str
+    bucket: str
 
 
 def create(
@@ -78,7 +98,7 @@ def create(
     secret_string: str | None = None,
     table: str | None = None,
 ) -> Names:
-    """Make key, table, queues and secret there; the table at ``dynamodb_url`` if that is given.
+    """Make key, table, queues, bucket and secret there; the table at ``dynamodb_url`` if that is given.
 
     Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as
@@ -92,15 +112,20 @@ def create(
         closing(session.client("dynamodb", endpoint_url=dynamodb_url or endpoint_url)) as dynamodb,
         closing(session.client("secretsmanager", endpoint_url=endpoint_url)) as secrets_manager,
         closing(session.client("sqs", endpoint_url=endpoint_url)) as sqs,
+        closing(session.client("s3", endpoint_url=endpoint_url)) as s3,
     ):
         key_id = _create_key(kms)
         queue_url, dead_letters_url = create_queues(sqs)
+        rows_queue_url, rows_dead_letters_url = create_queues(sqs, "Rows", "RowsDeadLetters")
         return Names(
             table=create_table(dynamodb, table, key_id=key_id),
             key_id=key_id,
             secret_id=_create_secret(secrets_manager, secret_string),
             queue_url=queue_url,
             dead_letters_url=dead_letters_url,
+            rows_queue_url=rows_queue_url,
+            rows_dead_letters_url=rows_dead_letters_url,
+            bucket=create_bucket(s3, key_id),
         )
 
 
@@ -139,17 +164,42 @@ def _keep_backups(dynamodb: "DynamoDBClient", name: str, wanted: Any) -> None:  
             raise
 
 
-def create_queues(sqs: "SQSClient") -> tuple[str, str]:
+def create_queues(
+    sqs: "SQSClient", name: str = "Queue", dead: str = "DeadLetters"
+) -> tuple[str, str]:
     """Make one more queue and its dead letters; returns their URLs."""
     wanted = _resources()
-    dead_letters = _create_queue(sqs, "DeadLetters", wanted["DeadLetters"])
+    dead_letters = _create_queue(sqs, dead, wanted[dead])
     described = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     redrive = {
-        **wanted["Queue"]["RedrivePolicy"],
+        **wanted[name]["RedrivePolicy"],
         "deadLetterTargetArn": described["Attributes"]["QueueArn"],
     }
-    queue = _create_queue(sqs, "Queue", {**wanted["Queue"], "RedrivePolicy": redrive})
+    queue = _create_queue(sqs, name, {**wanted[name], "RedrivePolicy": redrive})
     return queue, dead_letters
+
+
+def create_bucket(s3: "S3Client", key_id: str) -> str:
+    """Make one more bucket, sealed by the key; returns its name."""
+    wanted, name = _resources()["Bucket"], _new_name("Bucket").lower()
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    (rule,) = wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    default = {**rule["ServerSideEncryptionByDefault"], "KMSMasterKeyID": key_id}
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {
+                    "ApplyServerSideEncryptionByDefault": default,
+                    "BucketKeyEnabled": rule["BucketKeyEnabled"],
+                }
+            ]
+        },
+    )
+    s3.put_public_access_block(
+        Bucket=name, PublicAccessBlockConfiguration=wanted["PublicAccessBlockConfiguration"]
+    )
+    return name
 
 
 def _create_queue(sqs: "SQSClient", kind: str, wanted: Mapping[str, Any]) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from chalicelib.config import Settings
+from chalicelib.domain.batch import UPLOADS
 from chalicelib.domain.secret import LOCAL_DEV_KEY, SCOPES, parse
 from local_stack.aws import AwsServer
 from local_stack.dynoxide import Dynoxide
-from local_stack.pump import Handler, Pump, every
+from local_stack.pump import BATCH, Handler, Pump, Uploads, every
 from local_stack.resources import REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SWEEP_SECONDS = 60
+ROW_THREADS = 4
+_UPLOAD_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def local_secret() -> str:
 class Stack:
     """AWS stand-in, mock upstream, service, worker and schedules here, all in memory.
 
-    Without ``worker`` nobody receives what is queued. ``log`` takes every line of the service's
+    Without ``worker`` nobody receives what is queued or uploaded; ``row_threads`` ask the rows of
+    batches. ``log`` takes every line of the service's
     log; without it only errors are written, to stdout.
     """
 
@@ -64,6 +68,7 @@ class Stack:
         *,
         dynoxide: bool = False,
         worker: bool = True,
+        row_threads: int = ROW_THREADS,
         sweep_seconds: float = SWEEP_SECONDS,
         log: TextIO | None = None,
     ) -> None:
@@ -74,6 +79,7 @@ class Stack:
         self._secret = secret
         self._ports = ports
         self._worker = worker
+        self._row_threads = row_threads
         self._sweep_seconds = sweep_seconds
         self._log = log
         self._stop: list[Callable[[], None]] = []
@@ -105,6 +111,8 @@ class Stack:
             "TABLE_NAME": names.table,
             "KMS_KEY_ID": names.key_id,
             "QUEUE_URL": names.queue_url,
+            "ROWS_QUEUE_URL": names.rows_queue_url,
+            "BUCKET_NAME": names.bucket,
             # Results may be sent to a server on this machine.
             "CALLBACK_ALLOW_LOOPBACK": "1",
         }
@@ -116,7 +124,7 @@ class Stack:
     def _serve(self) -> None:
         # A broken setting of the caller's own environment stops the start here, by name.
         Settings.from_env()
-        from app import app, sender, sweep, worker
+        from app import app, row_worker, sender, splitter, sweep, worker
         from chalicelib import bootstrap
         from local_stack.gateway import ApiServer
 
@@ -126,15 +134,30 @@ class Stack:
         self.api_url = server.url
         self._stop += [every(self._sweep_seconds, one) for one in (sweep, sender)]
         if self._worker:
-            self._pump(worker)
+            self._pump(worker, row_worker)
+            self._watch(splitter)
 
-    def _pump(self, worker: Handler) -> None:
+    def _pump(self, worker: Handler, row_worker: Handler) -> None:
         import boto3
+        from botocore.config import Config
 
-        client = boto3.client("sqs", endpoint_url=self._aws.url)
+        at_once = Config(max_pool_connections=self._row_threads + BATCH)
+        client = boto3.client("sqs", endpoint_url=self._aws.url, config=at_once)
         self._stop.append(client.close)
         pump = Pump(client, self.env["QUEUE_URL"], worker).start()
         self._stop.append(pump.stop)
+        rows = Pump(
+            client, self.env["ROWS_QUEUE_URL"], row_worker, threads=self._row_threads, batch=1
+        ).start()
+        self._stop.append(rows.stop)
+
+    def _watch(self, splitter: Handler) -> None:
+        import boto3
+
+        client = boto3.client("s3", endpoint_url=self._aws.url)
+        self._stop.append(client.close)
+        uploads = Uploads(client, self.env["BUCKET_NAME"], splitter, UPLOADS)
+        self._stop.append(every(_UPLOAD_SECONDS, uploads))
 
     def stop(self) -> None:
         """Stop everything, last started first."""

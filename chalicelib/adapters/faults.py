@@ -69,6 +69,7 @@ def of(error: Exception) -> Fault:
 # What AWS calls a table, key or queue that is not there.
 _NOT_THERE = {
     "AWS.SimpleQueueService.NonExistentQueue",
+    "NoSuchBucket",
     "NotFoundException",
     "QueueDoesNotExist",
     "ResourceNotFoundException",

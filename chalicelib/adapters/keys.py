@@ -7,11 +7,15 @@
     stored submission      F#<id>          F
     disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
+    package                PKG             <id>
     breaker                BREAKER         B
+    batch                  B#<id>          B
+    its counters           B#<id>          N
+    ends of its rows       B#<id>          C#<first row>
 
 The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
-deliveries and submissions each in shards of their own. An index shard is told by the id, so that
-it never moves; the number of shards may be raised later, never lowered.
+deliveries, submissions and batches each in shards of their own. An index shard is told by the id,
+so that it never moves; the number of shards may be raised later, never lowered.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -74,6 +78,35 @@ def usage_day(day: date) -> str:
     return f"U#{day.isoformat()}"
 
 
+def batch_key(batch_id: str) -> Key:
+    """Where a batch stands."""
+    return item_of({"PK": f"B#{batch_id}", "SK": "B"})
+
+
+def batch_counters_key(batch_id: str) -> Key:
+    """Where it is counted how its rows ended; apart, so that no state is written over it."""
+    return item_of({"PK": f"B#{batch_id}", "SK": "N"})
+
+
+def chunk_key(batch_id: str, row: int) -> Key:
+    """Where the ends of the rows from that one on stand."""
+    return item_of({"PK": f"B#{batch_id}", "SK": chunk_sort(row)})
+
+
+def chunk_sort(row: int) -> str:
+    """Sorts chunks by their first row."""
+    return f"C#{row:08d}"
+
+
+PACKAGES = "PKG"
+"""What all packages stand under."""
+
+
+def package_key(package_id: str) -> Key:
+    """Where a package stands."""
+    return item_of({"PK": PACKAGES, "SK": package_id})
+
+
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})
 
 
@@ -82,7 +115,7 @@ def shard_of(item_id: str, shards: int) -> int:
     return crc32(item_id.encode()) % shards
 
 
-VERIFICATIONS, DELIVERIES, SUBMISSIONS = "", "D", "F"
+VERIFICATIONS, DELIVERIES, SUBMISSIONS, BATCHES = "", "D", "F", "B"
 """What the indexes keep apart."""
 
 

@@ -1,7 +1,7 @@
 """The repository port over the one table in DynamoDB."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -140,6 +140,12 @@ class DynamoRepository:
         found = self._indexes.open_until(keys.VERIFICATIONS, due, limit)
         loaded = map(verification_of, found)
         return [one for one in loaded if one.open and keys.due(one) <= due]
+
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        """Those that there are, by id."""
+        wanted = [keys.verification_key(one) for one in verification_ids]
+        loaded = map(verification_of, self._table.behind(wanted))
+        return {found.id: found for found in loaded}
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""

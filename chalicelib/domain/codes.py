@@ -105,6 +105,8 @@ PROBLEMS: Mapping[str, Problem] = {
         Problem("idempotency_key_reused"),
         Problem("verification_in_progress", Billed.UNKNOWN, retryable=True),
         Problem("not_unknown"),
+        Problem("batch_state"),
+        Problem("batch_file_unreadable"),
         Problem("upstream_throttled", retryable=True),
         Problem("upstream_maintenance", retryable=True),
         Problem("upstream_unreachable", retryable=True),

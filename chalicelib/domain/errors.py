@@ -33,6 +33,8 @@
     ├── ErasedError                         erased
     ├── VerificationInProgressError         verification_in_progress
     ├── NotUnknownError                     not_unknown
+    ├── BatchStateError                     batch_state
+    ├── BatchFileError                      batch_file_unreadable
     ├── VerificationEndedError              ended without an outcome; its code is the problem's own
     ├── BreakerOpenError                    calls are stopped; its code is the cause's own
     ├── ServiceUnavailableError             service_unavailable: table, key or secret out of reach
@@ -255,6 +257,18 @@ class NotUnknownError(ServiceError):
     """Only a verification of unknown outcome can be resolved."""
 
     code = "not_unknown"
+
+
+class BatchStateError(ServiceError):
+    """The batch's status does not allow this."""
+
+    code = "batch_state"
+
+
+class BatchFileError(ServiceError):
+    """The batch's file could not be read, so it has no rows; nothing was sent."""
+
+    code = "batch_file_unreadable"
 
 
 class ServiceUnavailableError(ServiceError):

@@ -7,7 +7,7 @@ are told apart, is a word of ``codes`` or of this service: there are never many 
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.codes import Acts, Billed, Row
@@ -15,6 +15,9 @@ from chalicelib.domain.delivery import Delivery, DeliveryStatus
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Attempt, Status, Verification
+
+if TYPE_CHECKING:
+    from chalicelib.domain.batch import Batch
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -152,6 +155,10 @@ EVENTS: Mapping[str, Kind] = {
         "a result was sent on, or was not",
         "delivery_id verification_id client status code attempt ms",
         Metric.DELIVERIES_FAILED,
+    ),
+    "batch_moved": _kind(
+        "a batch was split, paused, resumed, sent to the workers again, or ended",
+        "batch_id client status cause problem rows done",
     ),
     "message_given_back": _kind("a message of the queue comes again", "error"),
     "fault": _kind("a fault of ours: its type and its place, never its text", "error at"),
@@ -319,6 +326,21 @@ def delivery_attempted(after: Delivery) -> Event:
     good = after.status is DeliveryStatus.DELIVERED
     metrics = {Metric.DELIVERIES_FAILED: 1} if lost else {}
     return Event("delivery_attempted", "INFO" if good else "WARNING", members, metrics)
+
+
+def batch_moved(after: "Batch") -> Event:
+    """Its status is another one now, or its rows are sent once more."""
+    members: dict[str, Value] = {
+        "batch_id": after.id,
+        "client": after.client,
+        "status": after.status,
+        "cause": None if after.paused is None else after.paused.cause,
+        "problem": None if after.problem is None else after.problem.code,
+        "rows": after.total,
+        "done": after.progress.done,
+    }
+    amiss = after.problem is not None or after.paused is not None
+    return Event("batch_moved", "WARNING" if amiss else "INFO", members)
 
 
 def message_given_back(error: str) -> Event:

@@ -91,6 +91,18 @@ class Secret:
         """The id that a client's Idempotency-Key always leads to."""
         return id_from(_hmac(self.id_key, "id", client, idempotency_key).digest())
 
+    def batch_id(self, client: str, idempotency_key: str) -> str:
+        """The id of the batch that a client's Idempotency-Key always leads to."""
+        return id_from(_hmac(self.id_key, "batch", client, idempotency_key).digest(), "bat")
+
+    def row_key(self, batch_id: str, name: str, id_number: str) -> str:
+        """The Idempotency-Key of a person in a batch, however often and in whichever row."""
+        return _hmac(self.id_key, "row", batch_id, name, id_number).hexdigest()
+
+    def package_id(self, client: str, idempotency_key: str) -> str:
+        """The same of a package that is recorded under the key."""
+        return id_from(_hmac(self.id_key, "package", client, idempotency_key).digest(), "pkg")
+
     def fingerprint(self, *payload: object) -> str:
         """Tells two payloads under one key apart."""
         return _hmac(self.id_key, "fingerprint", *payload).hexdigest()
@@ -108,14 +120,14 @@ def _hmac(key: bytes, *parts: object) -> "hmac.HMAC":
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def id_from(digest: bytes) -> str:
-    """``vrf_`` and 26 characters (130 bits, Crockford's base 32) of at least 17 bytes.
+def id_from(digest: bytes, kind: str = "vrf") -> str:
+    """The kind and 26 characters (130 bits, Crockford's base 32) of at least 17 bytes.
 
     >>> id_from(bytes(17))
     'vrf_00000000000000000000000000'
     """
     number = int.from_bytes(digest[:17], "big") >> 6
-    return "vrf_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return f"{kind}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def parse(text: str) -> Secret:

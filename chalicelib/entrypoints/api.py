@@ -22,6 +22,7 @@ from chalicelib.entrypoints.http import (
     idempotency_key,
     json_body,
     paging,
+    period,
     query,
     respond_async,
     trace_of,
@@ -168,12 +169,7 @@ def resolve_verification(call: Call, verification_id: str) -> object:
 def get_usage(call: Call) -> object:
     """Calls by day, code and billing."""
     wanted = query(call.request, schemas.USAGE_QUERY)
-    last = wanted["to"] or call.today
-    first = wanted["from"] or last
-    if not 0 <= (last - first).days < _MAX_DAYS:
-        raise MalformedRequestError(
-            f"from: must not be after to, nor {_MAX_DAYS} days or more before it."
-        )
+    first, last = period(wanted, call.today, _MAX_DAYS)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     found = lookup.usage(days, client=call.client, repository=call.container.tools.repository)
     total = DayUsage(last)

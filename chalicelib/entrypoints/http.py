@@ -138,9 +138,9 @@ def respond_async(request: Request) -> bool:
     return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
 
 
-def json_body(request: Request, fields: Fields) -> dict[str, Any]:
-    """The body's members, checked; raises RequestError."""
-    raw = _body(request, JSON)
+def json_body(request: Request, fields: Fields, *, limit: int = MAX_BODY) -> dict[str, Any]:
+    """The body's members, checked; raises RequestError. ``limit`` is its size in bytes."""
+    raw = _body(request, JSON, limit)
     try:
         value = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -160,11 +160,11 @@ def form_body(request: Request) -> Mapping[str, str]:
     return dict(pairs)
 
 
-def _body(request: Request, media_type: str) -> bytes:
+def _body(request: Request, media_type: str, limit: int = MAX_BODY) -> bytes:
     raw = request.raw_body
     raw = raw.encode() if isinstance(raw, str) else raw
-    if len(raw) > MAX_BODY:
-        raise PayloadTooLargeError(f"The body must have at most {MAX_BODY} bytes.")
+    if len(raw) > limit:
+        raise PayloadTooLargeError(f"The body must have at most {limit} bytes.")
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise UnsupportedMediaTypeError(f"Content-Type: must be {media_type}.")
@@ -175,6 +175,17 @@ def query(request: Request, fields: Fields) -> dict[str, Any]:
     """The query's parameters, checked; raises MalformedRequestError."""
     given = request.query_params
     return fields.read({} if given is None else {name: given[name] for name in given})
+
+
+def period(wanted: Mapping[str, date | None], today: date, most: int) -> tuple[date, date]:
+    """``from`` and ``to``, by default today alone; raises MalformedRequestError."""
+    last = wanted["to"] or today
+    first = wanted["from"] or last
+    if not 0 <= (last - first).days < most:
+        raise MalformedRequestError(
+            f"from: must not be after to, nor {most} days or more before it."
+        )
+    return first, last
 
 
 @contextmanager

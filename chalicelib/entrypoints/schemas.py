@@ -115,7 +115,8 @@ def whole(low: int, high: int) -> Callable[[str, object], int]:
     return parse
 
 
-def _json_whole(low: int, high: int) -> Callable[[str, object], int]:
+def json_whole(low: int, high: int) -> Callable[[str, object], int]:
+    """A whole number that is given as JSON number."""
     parse = whole(low, high)
 
     def strict(name: str, value: object) -> int:
@@ -182,7 +183,7 @@ VERIFICATION_REQUEST = Fields(
         ),
         Field(
             "max_age_seconds",
-            _json_whole(0, MAX_AGE_LIMIT),
+            json_whole(0, MAX_AGE_LIMIT),
             {
                 "type": "integer",
                 "minimum": 0,

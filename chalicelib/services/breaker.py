@@ -1,5 +1,6 @@
 """The breaker as the use cases see it: a few seconds old at most, never in a call's way."""
 
+from collections.abc import Container
 from datetime import datetime
 
 from chalicelib.domain import breaker as rules
@@ -46,10 +47,15 @@ class CachedBreaker:
             self._known = None
         return None
 
-    def close(self) -> Breaker:
-        """A human says that the cause is mended; raises UnavailableError."""
+    def close(self, causes: Container[str] | None = None) -> Breaker:
+        """A human says that the cause is mended, or that any of ``causes`` would be.
+
+        Raises UnavailableError.
+        """
         while True:
             known = self._repository.breaker()
+            if causes is not None and known.cause not in causes:
+                return known
             changed = rules.closed(known)
             if self._repository.set_breaker(changed, before=known):
                 self._known, self._read_at = changed, self._clock.monotonic()

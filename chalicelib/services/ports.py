@@ -7,7 +7,7 @@ alike.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.delivery import CallbackResult, Delivery
@@ -17,6 +17,9 @@ from chalicelib.domain.secret import Secret
 from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import Answer, Person, Verification
+
+if TYPE_CHECKING:
+    from chalicelib.domain.packages import Package  # not for a cold start
 
 
 class PortError(Exception):
@@ -129,6 +132,9 @@ class Repository(Protocol):
     def open_until(self, due: datetime, limit: int) -> Sequence[Verification]:
         """Open ones whose lease ends, or that are uncounted since, before ``due``."""
 
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        """Those that there are, by id."""
+
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""
 
@@ -175,6 +181,19 @@ class Submissions(Protocol):
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
         """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""
+
+
+class Packages(Protocol):
+    """What was bought, in the same table; all raise UnavailableError."""
+
+    def add(self, package: "Package") -> "Package | None":
+        """Record it, and return None; or what stands under its id already.
+
+        That can be the very same one: a write whose reply was lost is repeated.
+        """
+
+    def all(self) -> "Sequence[Package]":
+        """Every one that was ever recorded, in order of expiry; strongly consistent."""
 
 
 class Secrets(Protocol):

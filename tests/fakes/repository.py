@@ -1,7 +1,7 @@
 """The table in memory; passes the same contract suite as the DynamoDB adapter."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import RLock
 
@@ -96,6 +96,12 @@ class FakeRepository:
                 key=lambda entry: entry[:2],
             )
             return [item for when, _, item in found if when <= due][:limit]
+
+    def many(self, verification_ids: Sequence[str]) -> Mapping[str, Verification]:
+        with self._lock:
+            self._reach()
+            found = {one: self._standing(one) for one in verification_ids}
+            return {one: standing for one, standing in found.items() if standing is not None}
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         with self._lock:

@@ -1,0 +1,68 @@
+"""XML piece by piece with bounded memory: one loop around expat for every part of a workbook.
+
+There is no tree: handlers see elements go by. What a hostile part could make grow inside expat is
+bounded here: a document type (entities), depth, the length of one tag, the names in use.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from xml.parsers import expat
+
+from chalicelib.domain.batch_file import DAMAGED, FileError
+
+_MAX_DEPTH = 64
+_MAX_TAG = 1 << 17
+_MAX_NAMES = 1 << 16  # characters of all names together: expat keeps each
+
+Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+
+
+def parse(
+    chunks: Iterable[bytes], start: Start, end: End, text: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Call the handlers with local names, and stop after each chunk; raises FileError."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    depth = 0
+    left = _MAX_NAMES
+    local: dict[str, str] = {}  # "x:row" → "row"
+    attribute_names: set[str] = set()
+
+    def on_start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, left
+        depth += 1
+        if name not in local:
+            local[name] = name.rpartition(":")[2]
+            left -= len(name)
+        if not attribute_names.issuperset(attributes):
+            left -= sum(map(len, attributes.keys() - attribute_names))
+            attribute_names.update(attributes)
+        if depth > _MAX_DEPTH or left < 0:
+            raise FileError(DAMAGED)
+        start(local[name], attributes)
+
+    def on_end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        end(local[name])
+
+    parser.StartElementHandler = on_start
+    parser.EndElementHandler = on_end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = _refuse
+    fed = 0
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk, False)
+            fed += len(chunk)
+            if fed - parser.CurrentByteIndex > _MAX_TAG + len(chunk):
+                raise FileError(DAMAGED)
+            yield
+        parser.Parse(b"", True)
+    except expat.ExpatError as exc:
+        raise FileError(DAMAGED) from exc
+    yield
+
+
+def _refuse(*_: object) -> None:
+    raise FileError(DAMAGED)
