@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from chalicelib.domain.cells import formula_safe
+from chalicelib.domain.codes import RESP_CODES, Billed
 from chalicelib.domain.forecast import Advice, Basis, Purchase
 from chalicelib.domain.packages import Balance, Package, PackageState
 from chalicelib.domain.price_list import Combination
@@ -196,6 +197,7 @@ def _verdict(found: Comparison) -> str:
 
 def _explanation(found: Explanation) -> dict[str, object]:
     return {
+        "codes": {code: _word(billed=billed) for code, billed in sorted(found.billed.items())},
         "billed_codes": _setting(found),
         "changed": list(found.changed),
         "unknowns": found.unknowns,
@@ -203,10 +205,14 @@ def _explanation(found: Explanation) -> dict[str, object]:
     }
 
 
+def _word(*, billed: bool) -> str:
+    return (Billed.YES if billed else Billed.NO).value
+
+
 def _setting(found: Explanation) -> str:
-    """As the setting ``BILLED_CODES`` takes it."""
+    """As the setting ``BILLED_CODES`` takes it, which knows only what the table lists."""
     return ",".join(
-        f"{code}={'yes' if billed else 'no'}" for code, billed in sorted(found.billed.items())
+        f"{code}={_word(billed=found.billed[code])}" for code in RESP_CODES if code in found.billed
     )
 
 

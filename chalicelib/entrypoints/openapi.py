@@ -10,23 +10,27 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.domain import codes, stored_submission
+from chalicelib.domain import codes, forecast, packages, reconcile, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
 from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.packages import NewPackage
+from chalicelib.domain.reconcile import Reading
 from chalicelib.domain.source import Assurance
 from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStatus
 from chalicelib.domain.submission import Reason
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
-from chalicelib.entrypoints import documents, errors, schemas
+from chalicelib.entrypoints import book_documents, book_schemas, documents, errors, schemas
 from chalicelib.entrypoints.schemas import Fields
+from chalicelib.services.packages import Outlook
 
 Json = dict[str, Any]
 
@@ -49,6 +53,8 @@ _QUERIES = {
     "/v1/deliveries": schemas.DELIVERY_QUERY,
     "/v1/submissions": schemas.SUBMISSION_QUERY,
     "/v1/usage": schemas.USAGE_QUERY,
+    "/v1/packages/advice": book_schemas.ADVICE_QUERY,
+    "/v1/export": book_schemas.EXPORT_QUERY,
 }
 _HOOK, _HOOK_WITH_TOKEN = "/hooks/{source}", "/hooks/{source}/{token}"
 
@@ -259,6 +265,8 @@ def _gateway_answer(messages: dict[str, str]) -> Json:
 def _put_in_what_the_code_declares(found: Json) -> None:
     found["VerificationRequest"] = schemas.VERIFICATION_REQUEST.json_schema()
     found["Resolution"] = schemas.RESOLUTION.json_schema()
+    found["PackageRequest"] = book_schemas.PACKAGE.json_schema()
+    found["Reading"] = book_schemas.READING.json_schema()
     found["Failure"]["properties"]["code"]["enum"] = list(PROBLEMS)
     found["DropInAnswer"]["properties"]["respCode"]["enum"] = list(codes.RESP_CODES)
     problem = found["Problem"]["properties"]
@@ -313,6 +321,7 @@ def _examples() -> Json:
         "drop_in_match": _drop_in_match(form, match),
         **_callback_examples(match, unknown),
         **_form_examples(),
+        **_book_examples(),
     }
     return {name: {"value": value} for name, value in values.items()}
 
@@ -357,6 +366,27 @@ def _form_examples() -> Json:
         "hook_ignored": {"status": "ignored", "reason": "other_form"},
         "submission_page": {"items": [documents.submission(rejected)], "next_cursor": None},
         "submission_replayed": documents.submission(replayed),
+    }
+
+
+def _book_examples() -> Json:
+    wanted = NewPackage(5_000, Decimal("149.00"), note="order 2026-11")
+    bought = wanted.made("pkg_7q3xk9d2m5t8w1y4b6c0e3f5g7", _NOON)
+    day = DayUsage(_NOON.date())
+    day.add({"calls": 60, "billed#yes": 60, "code#0000": 53, "code#0007": 7})
+    balance = packages.balance([bought], [day], _NOON)
+    basis = forecast.Basis(day.day - timedelta(days=28), 28, 1_680, 60)
+    runs_out_on = forecast.runs_out_on(balance, basis, day.day)
+    reading = Reading(53, 5_000, _NOON, fresh=True)
+    return {
+        "new_package": {"calls": 5_000, "price": "149.00", "note": "order 2026-11"},
+        "package": book_documents.package(bought),
+        "packages": book_documents.outlook(Outlook(balance, basis, runs_out_on)),
+        "advice": book_documents.advice(balance, forecast.advice(balance, basis, day.day, 365)),
+        "reading": {"used": reading.used, "total": reading.total},
+        "comparison": book_documents.comparison(
+            reconcile.compare([bought], [day], reading, billed={})
+        ),
     }
 
 

@@ -187,6 +187,10 @@ def test_no_person_rests_or_leaks(
     texts += [("log", caplog.text.encode()), ("output", "".join(capsys.readouterr()).encode())]
     keep("list", running.call("GET", "/v1/verifications"))
     keep("usage", running.call("GET", "/v1/usage"))
+    note = {"calls": 1, "price": "1", "note": number}
+    keep("package", running.call("POST", "/v1/packages", note))
+    keep("packages", running.call("GET", "/v1/packages"))
+    keep("export", running.call("GET", "/v1/export"))
     keep("journal", requests.get(f"{running.mock}/__admin/requests", timeout=10))
     keep("ledger", requests.get(f"{running.mock}/__admin/ledger", timeout=10))
     table = _whole_table(running)

@@ -91,6 +91,9 @@ def _scopes(api: str) -> None:
         ("POST", "/v1/verifications"): {"asker"},
         ("GET", "/v1/verifications"): {"reader", "admin"},
         ("GET", "/v1/usage"): {"reader", "admin"},
+        ("GET", "/v1/packages"): {"admin"},
+        ("GET", "/v1/packages/advice"): {"admin"},
+        ("GET", "/v1/export"): {"reader", "admin"},
         ("GET", "/v1/breaker"): {"admin"},
         ("POST", "/v1/breaker/close"): {"admin"},
     }

@@ -17,6 +17,7 @@ from tests.e2e.conftest import ROOT, Running, dead_letters_of
 
 READMES = ("README.md", "README.zh-CN.md")
 ASYNC = ("docs/async.md", "docs/async.zh-CN.md")
+PACKAGES = ("docs/packages.md", "docs/packages.zh-CN.md")
 
 
 def block(text: str, mark: str) -> str:
@@ -111,7 +112,7 @@ def test_dead_letters_are_sent_again_as_shown(stack: Running, name: str) -> None
     assert steady(done.stdout) == steady(block(text, "redriven"))
 
 
-@pytest.mark.parametrize("names", [READMES, ASYNC])
+@pytest.mark.parametrize("names", [READMES, ASYNC, PACKAGES])
 def test_both_languages_say_the_same(names: tuple[str, str]) -> None:
     texts = [(ROOT / name).read_text("utf-8") for name in names]
     code = [re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for text in texts]

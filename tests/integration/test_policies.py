@@ -250,6 +250,13 @@ def read_and_settled(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     listed = stage.api("GET", "/v1/verifications", query={"limit": "2"})
     assert listed["next_cursor"]
     assert stage.api("GET", "/v1/usage")["total"]["calls"]
+    bought = {"calls": 5_000, "price": "149.00"}
+    for _ in range(2):
+        stage.api("POST", "/v1/packages", bought, headers={"idempotency-key": "package-1"})
+    found = stage.api("GET", "/v1/packages")
+    reading = {name: found[name] for name in ("used", "total")}
+    assert stage.api("POST", "/v1/usage/reconcile", reading)["verdict"] == "agrees"
+    assert stage.api("GET", "/v1/packages/advice")["expected"]
     for action in ("close", "retry"):
         stage.fault("reset")
         unknown = stage.asked(f"settled-{action}")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.fakes.callbacks import FakeCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.observer import FakeObserver
 from tests.fakes.outbox import FakeOutbox, FakeSubmissions
+from tests.fakes.packages import FakePackages
 from tests.fakes.provider import FakeProvider, Script
 from tests.fakes.queue import FakeQueue
 from tests.fakes.repository import FakeRepository
@@ -56,6 +57,7 @@ class World:
     observer: FakeObserver
     tools: Tools
     policy: Policy
+    packages: FakePackages = field(default_factory=FakePackages)
 
     def script(self, answers: Iterable[Script]) -> None:
         """What the upstream answers next, instead of what was scripted before."""

@@ -62,6 +62,7 @@ def test_what_only_some_calls_need_is_not_loaded() -> None:
         "cryptography",
         "chalicelib.entrypoints.openapi",
         "chalicelib.services.hooks",
+        "chalicelib.services.packages",
     ):
         assert name not in RECORDED.read_text("utf-8").splitlines()
 

@@ -48,7 +48,7 @@ def event(
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
     """The fakes' world behind the app."""
-    bootstrap.override(Container(world.tools, world.policy))
+    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
     yield world
     bootstrap.override(None)
 

@@ -240,6 +240,14 @@ class TestInWords:
         assert "seems not to charge 0007 (7 calls). That is not what" in words
         assert "seems to charge 0010 (2 calls)." in words
 
+    def test_a_code_that_no_table_lists_is_no_setting(self) -> None:
+        usage = [used({"0000": 50, "0005": 3, "0010": 2})]
+        document, words = self.said(compared(usage, 53))
+        (one,) = document["explanations"]
+        assert one["codes"] == {"0005": "yes", "0010": "no"}
+        assert one["billed_codes"] == "0010=no"
+        assert "seems to charge 0005 (3 calls)" in words
+
     def test_nothing_explains_it(self) -> None:
         document, words = self.said(compared([used({"0000": 5, LOST: 2})], 900))
         assert document["verdict"] == "unexplained"
