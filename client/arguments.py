@@ -359,8 +359,7 @@ def _columns(t: T) -> Callable[[str], dict[str, str | int]]:
                 break
             found[name] = int(column) if column.isascii() and column.isdigit() else column
         else:
-            if {"name", "id_number"} <= found.keys():
-                return found
+            return found
         raise argparse.ArgumentTypeError(
             t(
                 "must look like name=姓名,id_number=身份证号 or name=2,id_number=3",

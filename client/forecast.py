@@ -49,7 +49,12 @@ def shown(told: dict[str, Any], console: Console) -> Exit:
 
 
 def _cost(cost: dict[str, Any] | None, console: Console) -> bool:
-    if cost is None:
+    """Whether the packages cover it, as far as anybody can know."""
+    if cost is None or cost["unit_price"] is None:
+        console.say(
+            "no package is in use: record what was bought with `eryaosu packages add`",
+            "没有在用的套餐记录：请用 `eryaosu packages add` 登记",
+        )
         return True
     calls, left, enough = cost["calls"], cost["balance_left"], cost["enough"] is not False
     english = "enough" if enough else "NOT ENOUGH"
