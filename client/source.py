@@ -3,7 +3,6 @@
 import base64
 import codecs
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ MAX_BYTES = 200 * 1024 * 1024
 _CHUNK = 1 << 20
 _WORKBOOK = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
-_QUOTED = re.compile('"[^"]*"?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +77,6 @@ def _codec(begin: bytes, encoding: str | None, *, is_utf8: bool) -> str:
     if encoding == "gb18030" or not (encoding or is_utf8):
         return "gb18030"
     return "utf-8-sig"
-
-
-def delimiter(line: str) -> str:
-    """The sign that stands most often in the first line with content, as the service finds it.
-
-    >>> delimiter('"a;b;c",d')
-    ','
-    """
-    return max(",;\t", key=_QUOTED.sub("", line).count)
 
 
 def inline(source: Source) -> str:

@@ -1,6 +1,7 @@
 """A file that is whole or not there."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import TextIO
 
 _LEFT_OVER_SECONDS = 3600
+_FORMULA = frozenset("=+-@＝＋－＠'")
+# Also what shows as nothing: zero-width spaces and joiners, marks of writing direction.
+_INVISIBLE = "\u180e\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_BLANKS = re.compile(rf"\A[\s{_INVISIBLE}]*")
+_CONTROL = frozenset("\t\r")
 
 
 @contextmanager
@@ -34,9 +40,10 @@ def whole(path: Path) -> Iterator[TextIO]:
 
 
 def escaped(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula.
+    """A cell that no spreadsheet takes for a formula; one apostrophe less is the original.
 
     >>> escaped("=cmd|'/c calc'!A0"), escaped("张三")
     ("'=cmd|'/c calc'!A0", '张三')
     """
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    dangerous = cell[:1] in _CONTROL or _BLANKS.sub("", cell, count=1)[:1] in _FORMULA
+    return f"'{cell}" if dangerous else cell
