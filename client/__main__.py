@@ -39,6 +39,13 @@ def _ended(options: argparse.Namespace, console: Console) -> Exit:
         error = ClientError(Exit.INTERRUPTED, "interrupted", "interrupted", "已中断")
     except BrokenPipeError:
         raise
+    except ModuleNotFoundError as exc:
+        error = ClientError(
+            Exit.FAULT,
+            "not_installed",
+            f"{exc.name} is missing: pip install 'eryaosu[client]'",
+            f"缺少 {exc.name}：pip install 'eryaosu[client]'",
+        )
     except Exception as exc:  # noqa: BLE001  # its text and its traceback may hold a person
         error = _fault(exc)
     console.failed(error)
@@ -47,15 +54,7 @@ def _ended(options: argparse.Namespace, console: Console) -> Exit:
 
 def _run(options: argparse.Namespace, console: Console) -> Exit:
     chosen = settings(options)
-    try:
-        from client.commands import COMMANDS
-    except ModuleNotFoundError as exc:
-        raise ClientError(
-            Exit.FAULT,
-            "not_installed",
-            f"{exc.name} is missing: pip install 'eryaosu[client]'",
-            f"缺少 {exc.name}：pip install 'eryaosu[client]'",
-        ) from None
+    from client.commands import COMMANDS
     from client.service import Service
 
     return COMMANDS[options.command](Service(chosen), options, console)

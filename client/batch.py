@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from client import ending
 from client.console import Console
 from client.errors import ClientError, usage_error
 from client.exits import Exit
-from client.follow import Batch, follow, money, moves
+from client.follow import Batch, follow, money, moves, unit_price
 from client.forecast import forecast, shown
 from client.joining import results, write
 from client.service import Service
@@ -57,6 +58,7 @@ class _Run:
     out: Path
     seen: Batch | None = None
     has_file: bool = False
+    price: Decimal | None = None
 
     def to_its_end(self) -> Exit:
         found = self._begun()
@@ -64,6 +66,7 @@ class _Run:
         if found["status"] == "awaiting_upload" and found["upload"]:
             upload(self.source, found, self.console)
         self.has_file = True
+        self.price = unit_price(self.service)
         if found["status"] == "paused":
             found = self._told("resume")
         found = self._followed(found)
@@ -78,22 +81,22 @@ class _Run:
             return ending.waits(found, self.console)
         lines = results(self.service, found["id"])
         count = write(self.out, self.source, self.options.sheet, lines, self.console.language)
-        return ending.finished(found, self.out, count, self.console)
+        return ending.finished(found, self.out, count, self.price, self.console)
 
     def leave(self) -> None:
         """Say what Ctrl-C leaves behind."""
         console, found = self.console, self.seen
         console.note("", "")
         if found is not None and self.has_file and _asks(found):
-            name = found["id"]
+            name, cost = found["id"], money(found, self.price)
             if self.options.pause_on_interrupt and self._has_paused():
                 console.note("paused", "已暂停")
             else:
                 console.note(
-                    f"the service goes on asking, and paying, without you ({money(found)[0]}"
-                    f" so far)\nto stop it: eryaosu batches pause {name}, or cancel",
-                    f"服务端会继续核验并扣费（目前 {money(found)[1]}）"
-                    f"\n要停止：eryaosu batches pause {name}，或 cancel",
+                    f"the service goes on asking, and paying, without you ({cost[0]} so far)\n"
+                    f"to stop it: eryaosu batches pause {name}, or cancel",
+                    f"服务端会继续核验并扣费（目前 {cost[1]}）\n"
+                    f"要停止：eryaosu batches pause {name}，或 cancel",
                 )
         elif found is None or found["status"] in {"awaiting_upload", "splitting", "checked"}:
             console.note("nothing was asked", "没有发起核验")
@@ -119,7 +122,7 @@ class _Run:
         )
 
     def _followed(self, found: Batch) -> Batch:
-        for state in follow(self.service, found, self.console):
+        for state in follow(self.service, found, self.console, self.price):
             found = self.seen = state
         return found
 
@@ -167,8 +170,7 @@ def _request(source: Source, options: argparse.Namespace) -> dict[str, Any]:
 
 def _came_to_nothing(found: Batch) -> bool:
     """Whether it ended without a paid row, so that beginning anew pays nothing twice."""
-    billed = found.get("billed") or {}
-    paid = int(billed.get("yes", 0)) + int(billed.get("unknown", 0))
+    paid = found["billed"]["yes"] + found["billed"]["unknown"]
     return found["status"] in {"cancelled", "failed"} and not paid
 
 

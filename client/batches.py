@@ -61,7 +61,7 @@ def _listed(service: Service, options: argparse.Namespace, console: Console) -> 
 
 
 def _shown(found: dict[str, Any], console: Console) -> None:
-    rows, status, cost = found["rows"], status_text(found), money(found)
+    rows, status, cost = found["rows"], status_text(found), money(found, None)
     cause = (found.get("paused") or {}).get("cause")
     because = (f" ({cause})", f"（{in_words(cause, 'zh')}）") if cause else ("", "")
     console.say(

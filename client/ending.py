@@ -1,5 +1,6 @@
 """What is told of a batch that moves no more by itself."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from client.console import Console
@@ -47,11 +48,11 @@ def waits(batch: Batch, console: Console) -> Exit:
     return Exit.UNFINISHED
 
 
-def finished(batch: Batch, out: Path, count: int, console: Console) -> Exit:
+def finished(batch: Batch, out: Path, count: int, price: Decimal | None, console: Console) -> Exit:
     """Its result stands in ``out``."""
     console.answer({"batch": batch, "out": str(out)})
     outcomes, billed = batch["outcomes"], batch["billed"]
-    status, cost = status_text(batch), money(batch)
+    status, cost = status_text(batch), money(batch, price)
     english = ", ".join(f"{name} {outcomes.get(name, 0)}" for name in _OUTCOMES)
     chinese = "，".join(f"{word} {outcomes.get(name, 0)}" for name, word in _OUTCOMES.items())
     console.say(f"{status[0]}: {english}", f"{status[1]}：{chinese}")

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from client.console import Console
+from client.errors import ClientError
 from client.service import Service
 
 Batch = dict[str, Any]
@@ -27,10 +28,12 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def follow(service: Service, batch: Batch, console: Console) -> Iterator[Batch]:
+def follow(
+    service: Service, batch: Batch, console: Console, price: Decimal | None
+) -> Iterator[Batch]:
     """Show the batch's progress, give each state of it, until it moves no more by itself."""
     with ExitStack() as stack:
-        show = _bar(stack, console) if _has_bar(console) else _lines(console)
+        show = _bar(stack, console, price) if _has_bar(console) else _lines(console, price)
         started = monotonic()
         while True:
             show(batch)
@@ -47,14 +50,22 @@ def status_text(batch: Batch) -> tuple[str, str]:
     return _TEXTS.get(batch["status"], (batch["status"],) * 2)
 
 
-def money(batch: Batch) -> tuple[str, str]:
+def unit_price(service: Service) -> Decimal | None:
+    """What a call costs now; None where the key may not know it, or no package is in use."""
+    try:
+        price = service.get("/v1/packages").json().get("unit_price")
+    except ClientError:
+        return None
+    return None if price is None else Decimal(price)
+
+
+def money(batch: Batch, price: Decimal | None) -> tuple[str, str]:
     """What it cost so far and what it will, in both languages; calls where no price is known."""
-    cost, paid = batch.get("cost") or {}, int((batch.get("billed") or {}).get("yes", 0))
-    price = cost.get("unit_price")
+    rows, paid = batch["rows"], int(batch["billed"]["yes"])
+    calls = rows["total"] - rows["hopeless"] - rows["duplicates"]
     if price is None:
-        return f"{paid} paid calls", f"已扣费 {paid} 次"
-    so_far = f"¥{paid * Decimal(price):.2f}"
-    total = f"¥{Decimal(cost['yuan']):.2f}" if cost.get("yuan") is not None else "?"
+        return f"{paid} of about {calls} paid calls", f"已扣费 {paid} / 约 {calls} 次"
+    so_far, total = f"¥{paid * price:.2f}", f"¥{calls * price:.2f}"
     return f"{so_far} of about {total}", f"{so_far} / 约 {total}"
 
 
@@ -70,42 +81,53 @@ def _has_bar(console: Console) -> bool:
     return not console.as_json and sys.stderr.isatty()
 
 
-def _bar(stack: ExitStack, console: Console) -> Callable[[Batch], None]:
+def _bar(stack: ExitStack, console: Console, price: Decimal | None) -> Callable[[Batch], None]:
     from tqdm import tqdm
 
     bar: tqdm[Any] | None = None
+    before = _lines(console, price)
 
     def show(batch: Batch) -> None:
         nonlocal bar
-        rows = batch.get("rows") or {}
-        total, done = rows.get("total") or None, rows.get("done") or 0
+        rows = batch["rows"]
+        if bar is None and not rows["total"]:
+            before(batch)
+            return
         if bar is None:
-            unit = console.pick("rows", "行")
-            # What was done before this run says nothing of the rate.
             bar = stack.enter_context(
-                tqdm(total=total, initial=done, unit=unit, file=sys.stderr, dynamic_ncols=True)
+                tqdm(
+                    total=rows["total"],
+                    desc=console.pick(*status_text(batch)),
+                    initial=rows["done"],  # it says nothing of this run's rate
+                    unit=console.pick(" rows", "行"),
+                    file=sys.stderr,
+                    dynamic_ncols=True,
+                    smoothing=0,  # rows come in chunks: the latest moments tell little
+                )
             )
-        bar.total = total
         bar.set_description_str(console.pick(*status_text(batch)), refresh=False)
-        bar.set_postfix_str(console.pick(*money(batch)), refresh=False)
-        bar.update(done - bar.n)
+        bar.set_postfix_str(console.pick(*money(batch, price)), refresh=False)
+        bar.update(rows["done"] - bar.n)
         bar.refresh()
 
     return show
 
 
-def _lines(console: Console) -> Callable[[Batch], None]:
+def _lines(console: Console, price: Decimal | None) -> Callable[[Batch], None]:
     """Where nobody watches: a line at each change of state, and now and then."""
     last: tuple[object, float] = (None, 0.0)
 
     def show(batch: Batch) -> None:
         nonlocal last
-        now, rows = monotonic(), batch.get("rows") or {}
+        now, rows = monotonic(), batch["rows"]
         if last[0] == batch["status"] and now - last[1] < _LINE_SECONDS:
             return
         last = (batch["status"], now)
-        count = f"{rows.get('done') or 0}/{rows.get('total') or '?'}"
-        texts, cost = status_text(batch), money(batch)
+        texts, cost = status_text(batch), money(batch, price)
+        if not rows["total"]:
+            console.note(*texts)
+            return
+        count = f"{rows['done']}/{rows['total']}"
         console.note(f"{texts[0]}: {count} rows, {cost[0]}", f"{texts[1]}：{count} 行，{cost[1]}")
 
     return show

@@ -61,7 +61,7 @@ class FakeService:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.replies: list[Reply | Callable[[], None]] = []  # for the next requests, before all
-        self.routes: dict[tuple[str, str], Reply] = {}
+        self.routes = {("GET", "/v1/packages"): Reply({"unit_price": PRICE})}
         self.batches: dict[str, FakeBatch] = {}
         self.by_key: dict[str, str] = {}
         self.step = 10**9
@@ -177,6 +177,13 @@ class FakeService:
                 outcomes["unknown"] += 1
             else:
                 outcomes[line[4] or "hopeless"] += 1
+        cost = {
+            "calls": calls,
+            "unit_price": PRICE,
+            "yuan": f"{calls * 0.03:.2f}",
+            "balance_left": 100,
+            "enough": calls <= 100,
+        }
         upload = None
         if batch.status == "awaiting_upload":
             url = f"{self.url}/bucket/{batch.id}?X-Amz-Signature=a-signature"
@@ -196,13 +203,7 @@ class FakeService:
             "flaws": batch.flaws,
             "outcomes": outcomes,
             "billed": {b: sum(line[6] == b for line in ended) for b in ("yes", "no", "unknown")},
-            "cost": {
-                "calls": calls,
-                "unit_price": PRICE,
-                "yuan": f"{calls * 0.03:.2f}",
-                "balance_left": 100,
-                "enough": calls <= 100,
-            },
+            "cost": cost if batch.status == "checked" else None,
             "paused": batch.paused,
             "problem": batch.problem,
             "upload": upload,

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 
 from client.exits import Exit
 from tests.client.conftest import Run
-from tests.client.fake_service import FakeBatch, FakeService, Reply, lost
+from tests.client.fake_service import FakeBatch, FakeService, Reply, lost, problem
 
 Rows = Sequence[tuple[str, ...]]
 
@@ -442,3 +442,12 @@ def test_what_is_wrong_before_anything_is_asked(
     monkeypatch.setattr("client.source.MAX_BYTES", 10)
     assert run("batch", file).exit == Exit.USAGE
     assert not service.asked
+
+
+def test_a_key_that_may_not_know_the_price_counts_calls(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    service.routes["GET", "/v1/packages"] = problem("forbidden", 403)
+    done = run("batch", csv_file(tmp_path / "a.csv"))
+    assert done.exit == Exit.OK
+    assert "billed 40, unknown 0; 40 of about 40 paid calls" in done.out
