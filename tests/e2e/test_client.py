@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from openpyxl import Workbook
 
 from client.exits import Exit
-from tests.e2e.conftest import ROOT, Running, until, unused_number
+from tests.e2e.conftest import ROOT, Running, start_stack, stop_stack, until, unused_number
 from tests.examples import NAME
 
 FLAW = "1.1E+17"
@@ -266,3 +266,55 @@ def test_a_wrong_key_is_shown_nowhere(stack: Running, tmp_path: Path) -> None:
         assert done.returncode == Exit.REFUSED
         for value in (key, NAME, unused_number(7900)):
             assert value not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A stack of its own: nobody else's calls and packages count."""
+    running = start_stack(tmp_path_factory.mktemp("client"))
+    yield running
+    stop_stack(running)
+
+
+def part(page: str, mark: str) -> str:
+    """The code between ``<!-- mark -->`` and ``<!-- /mark -->``."""
+    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```\n<!-- /{mark} -->", page, re.DOTALL)
+    assert found, mark
+    return found[1]
+
+
+def steady(output: str) -> str:
+    """Without what differs from run to run."""
+    output = re.sub(r"(vrf|bat|pkg)_\w+", r"\1_ID", output)
+    return re.sub(r"202\d-\d\d-\d\d", "DAY", output)
+
+
+@pytest.mark.parametrize(("name", "lang"), [("client.md", "C"), ("client.zh-CN.md", "zh_CN.UTF-8")])
+def test_the_pages_programs_show_what_the_pages_show(
+    shop: Running, tmp_path: Path, name: str, lang: str
+) -> None:
+    page = (ROOT / "docs" / name).read_text("utf-8")
+    (tmp_path / "people.csv").write_text(part(page, "file people.csv"), "utf-8")
+    program = f'eryaosu() {{ env LC_ALL={lang} {sys.executable} -m client "$@"; }}\n'
+    env = {"PYTHONPATH": str(ROOT), "ERYAOSU_URL": shop.api}
+
+    def ran(mark: str) -> str:
+        return subprocess.run(
+            ["bash", "-c", program + part(page, f"run {mark}")],
+            cwd=tmp_path,
+            env=os.environ | env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        ).stdout
+
+    for mark in ("books", "verify", "dry-run", "batch"):
+        shown = steady(part(page, f"shown {mark}")).splitlines()
+        # How often somebody looks at a batch depends on how quick it is.
+        passing = re.compile(r"asking|核验中")
+        told = [line for line in steady(ran(mark)).splitlines() if not passing.match(line)]
+        assert told == [line for line in shown if not passing.match(line)], mark
+    written = (tmp_path / "people.csv.result.csv").read_text("utf-8-sig")
+    assert steady(written) == steady(part(page, "shown result"))
