@@ -54,8 +54,9 @@ def sweep(event: CloudWatchEvent) -> dict[str, int]:
     from chalicelib.services.batch_sweep import sweep as sweep_batches
 
     container = _scheduled(event)
-    swept = sweep_batches(tools=container.tools, batching=container.batching())
-    return asdict(sweep_due(tools=container.tools)) | asdict(swept)
+    swept = sweep_due(tools=container.tools)
+    batches_swept = sweep_batches(tools=container.tools, batching=container.batching())
+    return asdict(swept) | asdict(batches_swept)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -144,8 +144,8 @@ class Uploads:
         self._prefix = prefix
         self._told: set[tuple[str, str]] = set()
 
-    def __call__(self, event: Mapping[str, object], context: object, /) -> None:
-        """Look once; for ``every``."""
+    def __call__(self, event: Mapping[str, object], context: object, /) -> None:  # noqa: ARG002
+        """Look once; what ``every`` calls takes an event."""
         listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix)
         found = {(one["Key"], one["ETag"]): one["Size"] for one in listed.get("Contents", [])}
         # What is gone may be put again.

@@ -98,7 +98,7 @@ def create(
     secret_string: str | None = None,
     table: str | None = None,
 ) -> Names:
-    """Make key, table, queues, bucket and secret there; the table at ``dynamodb_url`` if that is given.
+    """Make key, table, queues, bucket and secret there, the table at ``dynamodb_url`` if given.
 
     Names are new ones each time, as CloudFormation's are, but for a ``table`` that is named: if
     it exists already it is left as it is. Without ``secret_string`` the secret has no value, as

@@ -15,6 +15,9 @@ from botocore.loaders import Loader
 PARTITIONS = ("aws", "aws-cn")
 """Where the service may be deployed."""
 
+_NEEDED = "clientContextParams"
+"""botocore reads the documentation of these settings, which S3 has, and of nothing else."""
+
 _SETTINGS = ("_retry.json", "sdk-default-configuration.json")
 
 Json = dict[str, Any]
@@ -87,7 +90,7 @@ def _undocumented(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Without documentation, which is always text; a shape of that name is none."""
     if isinstance(value, dict):
         return {
-            key: _undocumented(inner)
+            key: inner if key == _NEEDED else _undocumented(inner)
             for key, inner in value.items()
             if not (key == "documentation" and isinstance(inner, str))
         }

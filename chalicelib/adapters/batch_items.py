@@ -1,6 +1,6 @@
 """Batches and the ends of their rows as DynamoDB items and back.
 
-A chunk of 20 rows takes 1 kB where each has a verification: one write unit beside the counters'.
+A chunk of 20 rows takes about 1 kB where each has a verification.
 """
 
 import json

@@ -26,6 +26,7 @@ BLOCK = 2 * 1024 * 1024
 """Bytes read at once."""
 
 _BLOCKS = 8
+_BYTES = "application/octet-stream"
 _CHANGED = {"PreconditionFailed", "412"}
 _NO_BYTES = {"InvalidRange", "416"}
 
@@ -60,10 +61,16 @@ class S3Files:
         """An address under which others may put it for so long; reaches nothing."""
         url = self._client.generate_presigned_url(
             "put_object",
-            Params={"Bucket": self._bucket, "Key": key, **self._sealed},
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ContentType": _BYTES,
+                **self._sealed,
+            },
             ExpiresIn=seconds,
         )
         headers = {
+            "content-type": _BYTES,
             "x-amz-server-side-encryption": self._sealed["ServerSideEncryption"],
             "x-amz-server-side-encryption-aws-kms-key-id": self._sealed["SSEKMSKeyId"],
         }

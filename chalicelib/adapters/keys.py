@@ -8,6 +8,7 @@
     disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
     package                PKG             <id>
+    cap of a day or month  CAP#<period>    <client>, * for all
     breaker                BREAKER         B
     batch                  B#<id>          B
     its counters           B#<id>          N
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from chalicelib.adapters.notation import exact, item_of
+from chalicelib.domain.caps import CapCounter
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import CHINA, Status, Verification, utc
 
@@ -105,6 +107,11 @@ PACKAGES = "PKG"
 def package_key(package_id: str) -> Key:
     """Where a package stands."""
     return item_of({"PK": PACKAGES, "SK": package_id})
+
+
+def cap_key(counter: CapCounter) -> Key:
+    """Where a cap's counter stands."""
+    return item_of({"PK": f"CAP#{counter.period}", "SK": counter.owner})
 
 
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})

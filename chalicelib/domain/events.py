@@ -18,6 +18,7 @@ from chalicelib.domain.verification import Attempt, Status, Verification
 
 if TYPE_CHECKING:
     from chalicelib.domain.batch import Batch
+    from chalicelib.domain.packages import Package  # not for a cold start
 
 Level = Literal["INFO", "WARNING", "ERROR"]
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, float] | None
@@ -133,6 +134,14 @@ EVENTS: Mapping[str, Kind] = {
         "problem code until_human",
         Metric.BREAKER_OPEN,
     ),
+    "breaker_closed": _kind(
+        "a human said that the cause is mended, or recorded a package that mends it", "by"
+    ),
+    "package_recorded": _kind(
+        "a package that was bought is counted from now on", "package_id calls price by"
+    ),
+    "resolved": _kind("a human settled an unknown", f"{_OF_A_VERIFICATION} problem billed by"),
+    "erased": _kind("a person was erased", f"{_OF_A_VERIFICATION} by"),
     "person_not_kept": _kind(
         "the key service was out of reach, so the derived fields are not kept",
         "verification_id client error",
@@ -275,6 +284,33 @@ def breaker_opened(breaker: Breaker, row: Row) -> Event:
     }
     level: Level = "ERROR" if row.acts is Acts.OWNER else "WARNING"
     return Event("breaker_opened", level, members, {Metric.BREAKER_OPEN: 1})
+
+
+def breaker_closed(by: Client) -> Event:
+    """Calls may be made again."""
+    return Event("breaker_closed", "INFO", {"by": by.name})
+
+
+def package_recorded(package: "Package", by: Client) -> Event:
+    """``price`` is yuan as text."""
+    members: dict[str, Value] = {
+        "package_id": package.id,
+        "calls": package.calls,
+        "price": f"{package.price:.2f}",
+        "by": by.name,
+    }
+    return Event("package_recorded", "INFO", members)
+
+
+def resolved(found: Verification, by: Client) -> Event:
+    """As it stands now; ``billed`` is what the human said."""
+    members = {**_of(found), "problem": _problem(found), "billed": found.billed, "by": by.name}
+    return Event("resolved", "INFO", members)
+
+
+def erased(found: Verification, by: Client) -> Event:
+    """Nothing of the person is left."""
+    return Event("erased", "INFO", {**_of(found), "by": by.name})
 
 
 def person_not_kept(found: Verification, error: str) -> Event:

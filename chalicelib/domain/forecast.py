@@ -140,7 +140,7 @@ def _missing(balance: Balance, basis: Basis, today: date) -> Iterator[tuple[date
         for package, left in stock:
             taken = min(left, wanted) if package.pays_on(day) else 0
             wanted -= taken
-            if left > taken and package.last_day > day:
+            if left > taken:
                 rest.append((package, left - taken))
         yield day, wanted
         stock, day, wanted = rest, day + _DAY, basis.calls

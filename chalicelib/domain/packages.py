@@ -118,13 +118,14 @@ def allocate(packages: Iterable[Package], calls: Mapping[date, int]) -> Allocati
     """
     ordered = by_expiry(packages)
     left = {package.id: package.calls for package in ordered}
+    payers = [(package.id, package.first_day, package.last_day) for package in ordered]
     uncovered = 0
     for day in sorted(calls):
         wanted = max(0, calls[day])
-        for package in ordered:
-            if wanted and package.pays_on(day):
-                taken = min(wanted, left[package.id])
-                left[package.id] -= taken
+        for package_id, first, last in payers:
+            if wanted and first <= day <= last:
+                taken = min(wanted, left[package_id])
+                left[package_id] -= taken
                 wanted -= taken
         uncovered += wanted
     return Allocation({one.id: one.calls - left[one.id] for one in ordered}, uncovered)

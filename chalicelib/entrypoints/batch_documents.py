@@ -66,8 +66,8 @@ def _cost(found: Batch, balance: Balance) -> dict[str, object]:
         "calls": found.payable,
         "unit_price": None if price is None else str(price.quantize(_MILLIONTH, ROUND_HALF_UP)),
         "yuan": None if yuan is None else str(yuan),
-        "balance_left": balance.left,
-        "enough": balance.left >= found.payable,
+        "balance_left": balance.left if balance.packages else None,
+        "enough": balance.left >= found.payable if balance.packages else None,
     }
 
 

@@ -7,6 +7,7 @@ from chalicelib import bootstrap
 from chalicelib.domain import events
 from chalicelib.domain.batch_messages import Dispatch, Rows, decode
 from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.events import Trace
 from chalicelib.entrypoints import errors
 from chalicelib.services.ports import PortError
 from chalicelib.services.row_work import Worker
@@ -45,9 +46,10 @@ def work_off_rows(
 
 
 def _done(body: str, seconds_left: Callable[[], float]) -> bool:
-    trace = bootstrap.trace()
+    trace = Trace()
     try:
         message = decode(body)
+        trace = bootstrap.trace(message.correlation)
         container = bootstrap.container().traced(trace)
         worker = Worker(
             container.tools,

@@ -33,6 +33,7 @@ def recorded(call: Call) -> Response:
         packages=call.container.packages(),
         breaker=tools.breaker,
         clock=tools.clock,
+        tell=tools.tell,
     )
     return as_json(
         book_documents.package(found.package), HTTPStatus.CREATED if found.new else HTTPStatus.OK

@@ -7,17 +7,21 @@ made at the first call and kept, so that a cold start pays for none of it.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from chalicelib.domain import batch as batches
 from chalicelib.domain import codes, forecast, packages, reconcile, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
+from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import Cap, CapCounter
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
 from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
@@ -28,8 +32,18 @@ from chalicelib.domain.stored_submission import StoredSubmission, SubmissionStat
 from chalicelib.domain.submission import Reason
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
-from chalicelib.entrypoints import book_documents, book_schemas, documents, errors, schemas
+from chalicelib.entrypoints import (
+    batch_documents,
+    batch_schemas,
+    book_documents,
+    book_schemas,
+    documents,
+    errors,
+    schemas,
+)
 from chalicelib.entrypoints.schemas import Fields
+from chalicelib.services.batch_ports import Upload
+from chalicelib.services.caps import CapState
 from chalicelib.services.packages import Outlook
 
 Json = dict[str, Any]
@@ -41,6 +55,7 @@ _RETRY_LATER = frozenset(
     {
         "verification_in_progress",
         "too_many_requests",
+        "budget_exhausted",
         "upstream_throttled",
         "upstream_maintenance",
         "upstream_unreachable",
@@ -55,6 +70,8 @@ _QUERIES = {
     "/v1/usage": schemas.USAGE_QUERY,
     "/v1/packages/advice": book_schemas.ADVICE_QUERY,
     "/v1/export": book_schemas.EXPORT_QUERY,
+    "/v1/batches": batch_schemas.BATCH_LIST_QUERY,
+    "/v1/batches/{batch_id}/results": batch_schemas.RESULTS_QUERY,
 }
 _HOOK, _HOOK_WITH_TOKEN = "/hooks/{source}", "/hooks/{source}/{token}"
 
@@ -70,6 +87,7 @@ def document() -> Json:
         paths[path]["get"]["parameters"] = _parameters(fields)
     _describe_hooks(paths[_HOOK]["post"], paths[_HOOK_WITH_TOKEN]["post"])
     paths["/idenAuthentication"]["post"]["responses"] |= _gateway_answers()
+    _name_the_correlation_id(paths)
     components["responses"] = {
         "NotFound": _problem(["not_found"]),
         "MethodNotAllowed": _problem(["method_not_allowed"]),
@@ -122,6 +140,14 @@ def _reference(kind: str, name: str) -> Json:
 
 def _headers(*names: str) -> Json:
     return {name: _reference("headers", name) for name in names}
+
+
+def _name_the_correlation_id(paths: Json) -> None:
+    """Of every answer of ours; those that API Gateway gives by itself have none."""
+    answers = [one for operation in _operations(paths) for one in operation["responses"].values()]
+    for answer in answers:
+        if "$ref" not in answer:
+            answer["headers"] = answer.get("headers", {}) | _headers("X-Correlation-Id")
 
 
 # Requests
@@ -267,6 +293,7 @@ def _put_in_what_the_code_declares(found: Json) -> None:
     found["Resolution"] = schemas.RESOLUTION.json_schema()
     found["PackageRequest"] = book_schemas.PACKAGE.json_schema()
     found["Reading"] = book_schemas.READING.json_schema()
+    found["BatchRequest"] = batch_schemas.BATCH_REQUEST.json_schema()
     found["Failure"]["properties"]["code"]["enum"] = list(PROBLEMS)
     found["DropInAnswer"]["properties"]["respCode"]["enum"] = list(codes.RESP_CODES)
     problem = found["Problem"]["properties"]
@@ -295,6 +322,12 @@ _QUESTION = {"name": "张三", "id_number": "11010519491231002X"}
 _PERSON = DerivedFields("北京市", "北京市", "朝阳区", "19491231", "F", 76)
 _CALLBACK = "https://shop.example/hooks/verified"
 _NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+_CAP = CapState(Cap("day", CapCounter("2026-11-24", "shop"), 500), 120)
+_UPLOAD_HEADERS = {
+    "content-type": "application/octet-stream",
+    "x-amz-server-side-encryption": "aws:kms",
+    "x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:…",
+}
 _OPEN = Breaker(cause="quota_exhausted", since=_NOON, appcode_mark="")
 
 
@@ -315,6 +348,7 @@ def _examples() -> Json:
         "page": {"items": [{**answer, "person": None}], "next_cursor": None},
         "resolution": {"billed": "no", "action": "close"},
         "usage": _usage(),
+        "caps": {"caps": [documents.cap(_CAP)]},
         "breaker_open": documents.breaker(_OPEN, _NOON, ""),
         "breaker_closed": documents.breaker(Breaker(), _NOON, ""),
         "drop_in_question": form,
@@ -322,6 +356,7 @@ def _examples() -> Json:
         **_callback_examples(match, unknown),
         **_form_examples(),
         **_book_examples(),
+        **_batch_examples(),
     }
     return {name: {"value": value} for name, value in values.items()}
 
@@ -387,6 +422,52 @@ def _book_examples() -> Json:
         "comparison": book_documents.comparison(
             reconcile.compare([bought], [day], reading, billed={})
         ),
+    }
+
+
+def _batch_examples() -> Json:
+    shown = batch_documents.batch
+    waiting = batches.new(
+        batches.Batch(
+            "bat_7q3xk9d2m5t8w1y4b6c0e3f5g7",
+            "shop",
+            _NOON,
+            batches.BatchStatus.AWAITING_UPLOAD,
+            batches.FileLayout("csv"),
+            label="april",
+        )
+    )
+    upload = Upload("PUT", "https://bucket.example/uploads/bat_7q3x?X-Amz-…=…", _UPLOAD_HEADERS)
+    later = _NOON + timedelta(minutes=1)
+    found = batches.Split("rows", "index", 500, 10_000, 12, 3, {"id_number_invalid": 12})
+    splitting = batches.split_begun(waiting, (), later)
+    running = replace(
+        batches.split_done(splitting, found, later),
+        progress=batches.progress_of(
+            batches.tally([("match", "yes")] * 380 + [("hopeless", "no")] * 20), later
+        ),
+    )
+    checked = batches.split_done(replace(splitting, dry_run=True), found, later)
+    bought = NewPackage(30_000, Decimal("840.00")).made("pkg_7q3xk9d2m5t8w1y4b6c0e3f5g7", _NOON)
+    until = later + timedelta(minutes=5)
+    why = FileError("The first row has no title that is a name.", 1)
+    failed = batches.fail(
+        splitting, batches.FileProblem("batch_file_unreadable", why.detail, why.row), later
+    )
+    content = b64encode("姓名,身份证号\n张三,11010519491231002X\n".encode()).decode()
+    return {
+        "new_batch": {"format": "csv", "content": content, "label": "april"},
+        "new_large_batch": {"format": "xlsx", "columns": {"name": "姓名", "id_number": 2}},
+        "new_dry_run": {"format": "csv", "dry_run": True},
+        "batch_waiting": shown(waiting),
+        "batch_awaiting_upload": shown(waiting, upload=upload),
+        "batch_running": shown(running),
+        "batch_checked": shown(checked, balance=packages.balance([bought], [], _NOON)),
+        "batch_paused": shown(batches.pause(running, batches.Pause("upstream_maintenance", until))),
+        "batch_paused_by_hand": shown(batches.pause(running, batches.Pause(batches.REQUESTED))),
+        "batch_cancelled": shown(batches.files_deleted(batches.cancel(running, later))),
+        "batch_failed": shown(batches.files_deleted(failed)),
+        "batch_page": {"items": [shown(running)], "next_cursor": None},
     }
 
 

@@ -64,7 +64,7 @@ def _send(
     # Not if it was moved since it was read: a human may have paused it for good.
     if batching.batches.replace(after, batch):
         tools.tell(events.batch_moved(after))
-        send_run(after, batching)
+        send_run(after, tools, batching)
         swept.sent += 1
 
 

@@ -157,14 +157,14 @@ def resume(batch_id: str, *, client: Client, tools: Tools, batching: Batching) -
     resumed = _moved(
         batch_id, lambda found: rules.resume(found, tools.clock.now()), tools, batching
     )
-    send_run(resumed, batching)
+    send_run(resumed, tools, batching)
     return resumed
 
 
-def send_run(batch: Batch, batching: Batching) -> None:
+def send_run(batch: Batch, tools: Tools, batching: Batching) -> None:
     """Have the run that it is in sent; the sweeper does, should this get lost."""
     with suppress(UnavailableError):
-        batching.rows.send(Dispatch(batch.id, batch.run))
+        batching.rows.send(Dispatch(batch.id, batch.run, correlation=tools.correlation))
 
 
 def cancel(batch_id: str, *, client: Client, tools: Tools, batching: Batching) -> Batch:

@@ -47,15 +47,17 @@ class CachedBreaker:
             self._known = None
         return None
 
-    def close(self, causes: Container[str] | None = None) -> Breaker:
-        """A human says that the cause is mended, or that any of ``causes`` would be.
+    def close_for(self, causes: Container[str]) -> bool:
+        """Close it if its cause is one of these, and whether it was; raises UnavailableError."""
+        mended = self._repository.breaker().cause in causes
+        if mended:
+            self.close()
+        return mended
 
-        Raises UnavailableError.
-        """
+    def close(self) -> Breaker:
+        """A human says that the cause is mended; raises UnavailableError."""
         while True:
             known = self._repository.breaker()
-            if causes is not None and known.cause not in causes:
-                return known
             changed = rules.closed(known)
             if self._repository.set_breaker(changed, before=known):
                 self._known, self._read_at = changed, self._clock.monotonic()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import NamedTuple
 
-from chalicelib.domain import forecast, reconcile
+from chalicelib.domain import events, forecast, reconcile
 from chalicelib.domain import packages as rules
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.errors import IdempotencyKeyReusedError, MalformedRequestError
@@ -17,7 +17,7 @@ from chalicelib.domain.secret import Client, Secret, id_from
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import CHINA
 from chalicelib.services.breaker import CachedBreaker
-from chalicelib.services.ports import Clock, Packages, Repository
+from chalicelib.services.ports import Clock, Observe, Packages, Repository
 
 MENDED_BY_A_PACKAGE = frozenset({"quota_exhausted", "package_expired", "account_in_arrears"})
 """Causes of the breaker that buying a package does away with."""
@@ -50,6 +50,7 @@ def record(
     packages: Packages,
     breaker: CachedBreaker,
     clock: Clock,
+    tell: Observe,
 ) -> Recorded:
     """Record what was bought, once a key; one that is valid now lets calls go on.
 
@@ -68,9 +69,11 @@ def record(
             "This Idempotency-Key was used for another package. Use a new key for a new package."
         )
     package = standing or made
-    if package.is_live(now):
-        # On a replay too: the first one may have ended before it came to this.
-        breaker.close(MENDED_BY_A_PACKAGE)
+    if standing is None:
+        tell(events.package_recorded(package, client))
+    # On a replay too: the first one may have ended before it came to this.
+    if package.is_live(now) and breaker.close_for(MENDED_BY_A_PACKAGE):
+        tell(events.breaker_closed(client))
     return Recorded(package, standing is None)
 
 

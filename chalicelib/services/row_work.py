@@ -89,7 +89,7 @@ class Worker:
         if stop is not None and stop.pause is not None:
             self._pause(batch, stop.pause)
         elif rest is not None and self._active(message) is not None:
-            self.batching.rows.send(rest, min(stop.delay if stop else 0, _MAX_DELAY))
+            self._send(rest, min(stop.delay if stop else 0, _MAX_DELAY))
         found = self.batching.batches.get(batch.id)
         if found is not None:
             complete_if_done(found, tools=self.tools, batching=self.batching)
@@ -178,6 +178,9 @@ class Worker:
         if paused is not None:
             self.tools.tell(events.batch_moved(paused))
 
+    def _send(self, message: Rows | Dispatch, delay: int = 0) -> None:
+        self.batching.rows.send(replace(message, correlation=self.tools.correlation), delay)
+
     def dispatch(self, message: Dispatch) -> None:
         """Send what of some chunks has no end, and then a message for those behind them."""
         batch = self._active(message)
@@ -198,9 +201,9 @@ class Worker:
             while (chunk := covered.get(start)) is not None:
                 start, row = chunk.end, chunk.next_row or row
             if start < following.start:
-                self.batching.rows.send(Rows(batch.id, batch.run, start, following.start, row))
+                self._send(Rows(batch.id, batch.run, start, following.start, row))
         if last < batch.chunks:
-            self.batching.rows.send(Dispatch(batch.id, batch.run, last))
+            self._send(Dispatch(batch.id, batch.run, last))
 
 
 @dataclass(slots=True)

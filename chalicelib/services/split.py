@@ -81,7 +81,7 @@ def _split(batch: Batch, tools: Tools, batching: Batching, policy: Policy) -> No
     tools.tell(events.batch_moved(done))
     batching.files.delete([batch.upload_key])
     if done.status is BatchStatus.RUNNING:
-        send_run(done, batching)
+        send_run(done, tools, batching)
 
 
 def _refuse_if_too_large(file: BinaryIO) -> None:

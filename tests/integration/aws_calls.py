@@ -17,7 +17,8 @@ _INNER = {
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
-_RESOURCES = {"dynamodb": "Table", "kms": "Key", "secretsmanager": "Secret", "sqs": "Queue"}
+_RESOURCES = {"dynamodb": "Table", "kms": "Key", "secretsmanager": "Secret", "s3": "Bucket/*"}
+_PARTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
 
 
 class Recorder:
@@ -65,6 +66,12 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
         for item in params["TransactItems"]:
             yield from ((_INNER[kind], "Table") for kind in item)
         return
+    if service == "sqs":
+        # Queues are told apart by how the local stack names them.
+        yield f"sqs:{operation}", "Rows" if "-Rows-" in params["QueueUrl"] else "Queue"
+        return
+    if operation in _PARTS:
+        operation = "PutObject"
     resource = _RESOURCES[service]
     if "IndexName" in params:
         resource = f"{resource}/index/{params['IndexName']}"

@@ -34,6 +34,8 @@ def stage(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
         "KMS_KEY_ID": names.key_id,
         "SECRET_ID": names.secret_id,
         "QUEUE_URL": names.queue_url,
+        "ROWS_QUEUE_URL": names.rows_queue_url,
+        "BUCKET_NAME": names.bucket,
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

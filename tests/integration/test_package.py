@@ -7,11 +7,17 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from zipfile import ZipFile
 
+import boto3
 import pytest
+import requests
 from packaging.requirements import Requirement
 
+from chalicelib.adapters.files import S3Files
+from chalicelib.bootstrap import _S3
+from local_stack.resources import REGION, Names
 from tests.integration import model_outline
 from tools import package
 from tools.operations import OPERATIONS
@@ -108,6 +114,69 @@ def test_all_of_ours_imports_from_the_package_alone(built: Path) -> None:
         *modules,
     )
     assert printed == f"{len(modules)}\n"
+
+
+def test_nothing_that_is_loaded_looks_for_installed_packages(built: Path) -> None:
+    printed = run("import app, sys; print('importlib.metadata' in sys.modules)", built)
+    assert printed == "False\n"
+
+
+_UPLOADS = """
+import sys
+from botocore.session import Session
+from chalicelib.adapters.files import S3Files
+from chalicelib.bootstrap import _S3
+
+region, endpoint, bucket = sys.argv[1:]
+session = Session()
+session.set_credentials("local", "local")
+make = lambda: session.create_client("s3", region, endpoint_url=endpoint or None, config=_S3)
+files = S3Files(make, bucket, "a-key")
+if endpoint:
+    with files.writer("a") as out:
+        out.write(b"0123456789" * 600_000)
+        out.write(b"0123456789" * 600_000)
+    with files.open("a") as file:
+        file.seek(-10, 2)
+        print(file.read().decode())
+    files.put("b", b"b")
+    print(files.read("b", 0, 1).decode())
+    files.delete(["a", "b"])
+print(files.upload("uploads/bat_1", 60).url)
+"""
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1"])
+def test_uploads_are_signed_from_the_package_alone(built: Path, region: str) -> None:
+    """The same address as all of botocore's data gives, but for the moment."""
+
+    def parts(url: str) -> tuple[str, dict[str, list[str]]]:
+        query = parse_qs(urlsplit(url).query)
+        for moving in ("X-Amz-Date", "X-Amz-Signature", "X-Amz-Credential"):
+            assert query.pop(moving)
+        return url.partition("?")[0], query
+
+    url = run(_UPLOADS, built, region, "", "a-bucket").strip()
+    client = boto3.Session("local", "local", region_name=region).client("s3", config=_S3)
+    whole = S3Files(lambda: client, "a-bucket", "a-key").upload("uploads/bat_1", 60).url
+    client.close()
+    assert parts(url) == parts(whole)
+
+
+def test_the_bucket_is_used_from_the_package_alone(built: Path, aws_url: str, names: Names) -> None:
+    printed = run(_UPLOADS, built, REGION, aws_url, names.bucket).split()
+    assert printed[:2] == ["0123456789", "b"]
+    put = requests.put(
+        printed[2],
+        b"from afar",
+        headers={
+            "content-type": "application/octet-stream",
+            "x-amz-server-side-encryption": "aws:kms",
+            "x-amz-server-side-encryption-aws-kms-key-id": "a-key",
+        },
+        timeout=10,
+    )
+    assert put.ok, put.text
 
 
 def test_what_is_kept_of_awss_models_is_awss_own(built: Path) -> None:

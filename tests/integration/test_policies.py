@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
@@ -15,11 +16,13 @@ import requests
 
 import app
 from chalicelib import bootstrap
+from chalicelib.adapters import files
 from chalicelib.bootstrap import SystemClock
+from chalicelib.domain import batch_rows
 from chalicelib.domain.secret import LOCAL_DEV_KEY
 from chalicelib.services import verify as verifying
 from chalicelib.services.ports import UnavailableError, Write
-from local_stack.events import queued, scheduled
+from local_stack.events import created, queued, scheduled
 from local_stack.resources import ACCESS_KEY, REGION, create
 from mock_server import Options, create_app
 from mock_server.serving import Server
@@ -35,7 +38,11 @@ POLICIES = {
     "Worker": "policy-worker.json",
     "Sweep": "policy-sweep.json",
     "Sender": "policy-sender.json",
+    "RowWorker": "policy-row_worker.json",
+    "Splitter": "policy-splitter.json",
 }
+QUEUES = {"Worker": "Queue", "RowWorker": "Rows"}
+WITH_FILES = {"APIHandler", "Sweep", "RowWorker", "Splitter"}
 GONE = 410
 
 # What Lambda and DynamoDB do with a function's role; no code of ours calls it.
@@ -95,7 +102,7 @@ class Clock(SystemClock):
 
 
 class Deployed:
-    """The four functions over moto and the mock, as AWS would call them."""
+    """The six functions over moto and the mock, as AWS would call them."""
 
     def __init__(self, env: Mapping[str, str], mock: str, owner: CallbackServer) -> None:
         self.owner = owner
@@ -132,7 +139,9 @@ class Deployed:
         }
         with self.recorder.running("APIHandler"):
             answer = app.app(event, None)
-        return json.loads(answer["body"]) if answer["body"] else None
+        if not answer["body"] or "json" not in answer["headers"]["Content-Type"]:
+            return answer["body"] or None
+        return json.loads(answer["body"])
 
     def asked(self, key: str, **changes: object) -> Any:
         headers = {"idempotency-key": key}
@@ -155,6 +164,28 @@ class Deployed:
             for message in received:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return len(received)
+
+    def split(self, batch_id: str) -> None:
+        """Tell the splitter that a batch's file is there."""
+        event = created(self._env["BUCKET_NAME"], f"uploads/{batch_id}", 1, "etag")
+        with self.recorder.running("Splitter"):
+            app.splitter(event, None)
+
+    def work_rows(self) -> None:
+        """Have the row worker take what is in its queue, until that is empty."""
+        url = self._env["ROWS_QUEUE_URL"]
+        with closing(
+            self._session.client("sqs", endpoint_url=self._env["AWS_ENDPOINT_URL"])
+        ) as sqs:
+            while received := sqs.receive_message(QueueUrl=url, AttributeNames=["All"]).get(
+                "Messages", []
+            ):
+                event = queued(received, "arn:aws-cn:sqs:cn-north-1:123456789012:r")
+                with self.recorder.running("RowWorker"):
+                    answer = app.row_worker(event, None)
+                assert answer == {"batchItemFailures": []}
+                for message in received:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def sweep(self) -> Any:
         with self.recorder.running("Sweep"):
@@ -203,6 +234,8 @@ def deployed(aws_url: str) -> Iterator[Deployed]:
                 "KMS_KEY_ID": names.key_id,
                 "SECRET_ID": names.secret_id,
                 "QUEUE_URL": names.queue_url,
+                "ROWS_QUEUE_URL": names.rows_queue_url,
+                "BUCKET_NAME": names.bucket,
                 "CALLBACK_ALLOW_LOOPBACK": "1",
             }
             for name, value in env.items():
@@ -228,6 +261,7 @@ def everything(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     accepted(stage)
     told(stage)
     swept(stage, patch)
+    batches(stage, patch)
 
 
 def asked_at_once(stage: Deployed) -> None:
@@ -368,6 +402,86 @@ def swept(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
     assert stage.sweep()["expired"]
 
 
+def batches(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
+    route, item = "/v1/batches", "/v1/batches/{batch_id}"
+
+    def made(*people: str, **about: object) -> str:
+        content = b64encode("\n".join(["name,id_number", *people]).encode()).decode()
+        found = stage.api("POST", route, {"format": "csv", "content": content, **about})
+        return str(found["id"])
+
+    def did(act: str, batch_id: str) -> Any:
+        return stage.api("POST", f"{item}/{act}", batch_id=batch_id)
+
+    def status(batch_id: str) -> str:
+        return str(stage.api("GET", item, batch_id=batch_id)["status"])
+
+    person = ",".join(stage.person.values())
+    assert stage.api("POST", route, {"format": "csv"})["upload"]
+    one = made(person, f"{OTHER_NAME},{stage.person['id_number']}", max_age_seconds=60)
+    stage.split(one)
+    assert stage.api("GET", f"{item}/results", batch_id=one)
+    did("pause", one)
+    did("resume", one)
+    assert stage.api("GET", route)["items"]
+    rows_unwritten(stage, patch)
+    stage.work_rows()
+    assert status(one) == "completed"
+    # Taken over from a holder that is too old.
+    stage.move_on(minutes=2)
+    again = made(person, max_age_seconds=60)
+    stage.split(again)
+    stage.recorder.lose_replies = 1
+    stage.work_rows()
+    assert status(again) == "completed"
+    stopped = made(person)
+    stage.split(stopped)
+    stage.fault("gateway:B403MQ")
+    stage.work_rows()
+    assert status(stopped) == "paused"
+    stage.api("POST", "/v1/breaker/close")
+    assert did("cancel", stopped)["status"] == "cancelled"
+    dry = made(person, dry_run=True)
+    with patch.context() as small:
+        small.setattr(files, "PART", 10)
+        stage.split(dry)
+    assert stage.api("GET", item, batch_id=dry)["cost"]
+    broken, good = made(person, person), iter([("a", "b")])
+    with patch.context() as small:
+        small.setattr(files, "PART", 10)
+        small.setattr(batch_rows, "person", lambda *_, **__: next(good))
+        with pytest.raises(RuntimeError):
+            stage.split(broken)
+    lost = made(person)
+    stage.split(lost)
+    stage.move_on(minutes=20)
+    swept = stage.sweep()
+    assert swept["sent"]
+    stage.work_rows()
+    assert status(lost) == "completed"
+    stage.move_on(days=8)
+    assert stage.sweep()["ended"]
+
+
+def rows_unwritten(stage: Deployed, patch: pytest.MonkeyPatch) -> None:
+    """The table does not take a row's answer: a message is left for the worker."""
+    repository = bootstrap.container().tools.repository
+    real = repository.write
+
+    def write(write: Write) -> None:
+        if write.usage:
+            raise UnavailableError("table: ProvisionedThroughputExceededException")
+        real(write)
+
+    content = b64encode(f"name,id_number\n{','.join(stage.person.values())}".encode()).decode()
+    made = stage.api("POST", "/v1/batches", {"format": "csv", "content": content})
+    stage.split(made["id"])
+    with patch.context() as broken:
+        broken.setattr(repository, "write", write)
+        broken.setattr(verifying, "_END_SECONDS", 0)
+        stage.work_rows()
+
+
 @pytest.mark.parametrize("function", POLICIES)
 class TestPolicies:
     def test_nothing_that_is_called_is_missing(self, deployed: Deployed, function: str) -> None:
@@ -386,12 +500,14 @@ class TestPolicies:
         (key,) = (one for one in found if "Condition" in one)
         assert set(key["Action"]) == TABLES_KEY
         assert key["Resource"] == {"Fn::GetAtt": ["Key", "Arn"]}
+        services = ["dynamodb", "s3"] if function in WITH_FILES else ["dynamodb"]
+        via = [{"Fn::Sub": f"{name}.${{AWS::Region}}.amazonaws.com*"} for name in services]
         assert key["Condition"] == {
-            "StringLike": {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.amazonaws.com*"}}
+            "StringLike": {"kms:ViaService": via if len(via) > 1 else via[0]}
         }
         polled = [one for one in found if set(one["Action"]) & POLLERS_OWN]
         assert [(set(one["Action"]), one["Resource"]) for one in polled] == (
-            [(POLLERS_OWN, {"Fn::GetAtt": ["Queue", "Arn"]})] if function == "Worker" else []
+            [(POLLERS_OWN, {"Fn::GetAtt": [QUEUES[function], "Arn"]})] if function in QUEUES else []
         )
 
     def test_nothing_is_allowed_on_everything_or_forbidden_in_a_partition(

@@ -53,6 +53,8 @@ def environment(aws_url: str) -> Iterator[Mapping[str, str]]:
             "TABLE_NAME": names.table,
             "KMS_KEY_ID": names.key_id,
             "QUEUE_URL": names.queue_url,
+            "ROWS_QUEUE_URL": names.rows_queue_url,
+            "BUCKET_NAME": names.bucket,
         }
 
 

@@ -18,12 +18,20 @@ import pytest
 
 from app import app
 from chalicelib.config import Settings
+from chalicelib.domain.batch import FILES_TIME
 from chalicelib.domain.errors import TooManyRequestsError, UnexpectedError
 from chalicelib.entrypoints.errors import STATUSES, problem
 from local_stack.gateway import MAX_BODY, ApiServer
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {"APIHandler": 29, "Worker": 60, "Sweep": 60, "Sender": 60}
+FUNCTIONS = {
+    "APIHandler": 29,
+    "Worker": 60,
+    "Sweep": 60,
+    "Sender": 60,
+    "RowWorker": 120,
+    "Splitter": 900,
+}
 """Logical names, and after how many seconds each is stopped."""
 
 # Beside these nothing of a request is logged: a path may hold a form's token, a query a person.
@@ -157,9 +165,11 @@ class TestFunctions:
             table_name="made-by-the-stack",
             kms_key_id="made-by-the-stack",
             queue_url="made-by-the-stack",
+            rows_queue_url="made-by-the-stack",
+            bucket_name="made-by-the-stack",
         ), "a default of the template is not the code's"
         parts = {value["Ref"] for value in declared.values() if "Ref" in value}
-        assert parts - set(defaults) == {"Table", "Queue", "Secret"}
+        assert parts - set(defaults) == {"Table", "Queue", "Rows", "Bucket", "Secret"}
         assert declared["KMS_KEY_ID"] == {"Fn::GetAtt": ["Key", "Arn"]}
 
     def test_every_setting_of_the_template_is_one_that_is_read(self, template: Any) -> None:
@@ -232,16 +242,36 @@ class TestQueue:
         assert mapping["MaximumBatchingWindowInSeconds"] == 0, "else batches may be larger than 10"
 
     def test_a_batch_is_what_it_is_on_a_laptop(self, template: Any) -> None:
-        (config,) = [c for c in app.event_sources if hasattr(c, "batch_size")]
-        assert template["Parameters"]["WorkerBatchSize"]["Default"] == config.batch_size
+        sizes = {c.queue: c.batch_size for c in app.event_sources if hasattr(c, "batch_size")}
+        default = template["Parameters"]["WorkerBatchSize"]["Default"]
+        assert sizes == {"verifications": default, "rows": 1}
 
     def test_a_message_is_hidden_for_longer_than_a_worker_runs(self, resources: Any) -> None:
-        hidden = resources["Queue"]["Properties"]["VisibilityTimeout"]
-        assert hidden >= resources["Worker"]["Properties"]["Timeout"]
+        for queue, worker in (("Queue", "Worker"), ("Rows", "RowWorker")):
+            hidden = resources[queue]["Properties"]["VisibilityTimeout"]
+            assert hidden >= resources[worker]["Properties"]["Timeout"]
+
+    def test_rows_have_a_queue_of_their_own(self, template: Any) -> None:
+        (event,) = template["Resources"]["RowWorker"]["Properties"]["Events"].values()
+        mapping = event["Properties"]
+        assert mapping["Queue"] == {"Fn::Sub": "${Rows.Arn}"}
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "RowConcurrency"}}
+        assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (1, 0)
+        redrive = template["Resources"]["Rows"]["Properties"]["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["RowsDeadLetters", "Arn"]}
+
+    def test_the_splitter_hears_of_this_stacks_uploads(self, template: Any) -> None:
+        (event,) = template["Resources"]["Splitter"]["Properties"]["Events"].values()
+        assert event["Properties"]["Pattern"] == {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [{"Ref": "Bucket"}]}},
+        }
 
 
 class TestKept:
-    @pytest.mark.parametrize("name", ["Key", "Secret", "Table"])
+    @pytest.mark.parametrize("name", ["Key", "Secret", "Table", "Bucket"])
     def test_what_cannot_be_made_again_stays(self, resources: Any, name: str) -> None:
         assert resources[name]["DeletionPolicy"] == "Retain"
         assert resources[name]["UpdateReplacePolicy"] == "Retain"
@@ -253,6 +283,34 @@ class TestKept:
         assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
         assert table["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": ["Key", "Arn"]}
         assert resources["Key"]["Properties"]["EnableKeyRotation"] is True
+
+
+class TestBucket:
+    def test_what_lies_there_is_sealed_and_ends(self, resources: Any) -> None:
+        bucket = resources["Bucket"]["Properties"]
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["BucketKeyEnabled"] is True
+        assert rule["ServerSideEncryptionByDefault"] == {
+            "SSEAlgorithm": "aws:kms",
+            "KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]},
+        }
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule["Status"] == "Enabled"
+        assert rule["ExpirationInDays"] == FILES_TIME.days
+        assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == FILES_TIME.days
+        assert not {"Prefix", "Filter"} & set(rule), "all of it ends"
+
+    def test_it_is_nobodys_but_ours(self, resources: Any) -> None:
+        bucket = resources["Bucket"]["Properties"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        (statement,) = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_it_tells_of_what_is_put(self, resources: Any) -> None:
+        told = resources["Bucket"]["Properties"]["NotificationConfiguration"]
+        assert told == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
 class TestGateway:

@@ -17,6 +17,7 @@ RULES = {
         "std",
         "chalicelib.domain",
         "chalicelib.services.ports",
+        "chalicelib.services.batch_ports",
         "chalicelib.adapters",
         "requests",
         "urllib3",  # what requests raises from inside
@@ -57,6 +58,7 @@ FORBIDDEN_IN_DOMAIN = {"os", "time", "socket", "subprocess", "threading", "loggi
 TYPES_ONLY = {
     "mypy_boto3_dynamodb",
     "mypy_boto3_kms",
+    "mypy_boto3_s3",
     "mypy_boto3_secretsmanager",
     "mypy_boto3_sqs",
 }

@@ -113,6 +113,8 @@ class TestPackages:
             ({**PACKAGE, "purchased_at": "9999-12-31T23:59:59-23:59"}, "purchased_at: "),
             ({**PACKAGE, "purchased_at": "0001-01-01T00:00:00+23:59"}, "purchased_at: "),
             ({**PACKAGE, "purchased_at": 1_795_000_000}, "purchased_at: "),
+            ({**PACKAGE, "purchased_at": "0001-01-01"}, "purchased_at: "),
+            ({**PACKAGE, "expires_at": "9999-12-31"}, "expires_at: must be a time"),
             ({**PACKAGE, "expires_at": "2026-11-24"}, "expires_at: must be after"),
             ({**PACKAGE, "note": ""}, "note: must be"),
             ({**PACKAGE, "note": "a\nb"}, "note: must be"),

@@ -12,7 +12,13 @@ from chalicelib.domain.secret import LOCAL_DEV_KEY, Secret, SecretError
 from tests.unit.conftest import SECRET, SHOP
 
 SETTINGS = Settings(
-    "http://127.0.0.1:1/idenAuthentication", "secret", "table", "key", "http://127.0.0.1:1/queue"
+    upstream_url="http://127.0.0.1:1/idenAuthentication",
+    secret_id="secret",
+    table_name="table",
+    kms_key_id="key",
+    queue_url="http://127.0.0.1:1/queue",
+    rows_queue_url="http://127.0.0.1:1/rows",
+    bucket_name="a-bucket",
 )
 LIVE = replace(SETTINGS, upstream_url=f"https://{LIVE_HOST}/idenAuthentication")
 

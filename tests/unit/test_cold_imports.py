@@ -40,6 +40,8 @@ def loaded() -> set[str]:
             "TABLE_NAME": "table",
             "KMS_KEY_ID": "key",
             "QUEUE_URL": "http://127.0.0.1:9/queue",
+            "ROWS_QUEUE_URL": "http://127.0.0.1:9/rows",
+            "BUCKET_NAME": "a-bucket",
         },
         check=True,
         capture_output=True,

@@ -11,6 +11,8 @@ GOOD = {
     "TABLE_NAME": "table",
     "KMS_KEY_ID": "key",
     "QUEUE_URL": "https://sqs.invalid/queue",
+    "ROWS_QUEUE_URL": "https://sqs.invalid/rows",
+    "BUCKET_NAME": "a-bucket",
 }
 
 

@@ -1,5 +1,6 @@
 """What is told of the service's work: which lines, what stands in them, and what never does."""
 
+import base64
 import io
 import json
 import logging
@@ -13,19 +14,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import app, sender, sweep, worker
+from app import app, row_worker, sender, splitter, sweep, worker
 from chalicelib import bootstrap
 from chalicelib.adapters import log_lines
 from chalicelib.bootstrap import Container
 from chalicelib.domain import codes, events
+from chalicelib.domain.batch_messages import encode as encode_row_message
 from chalicelib.domain.codes import ROWS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.events import BY_RESULT, EVENTS, METRICS, Event, Metric
 from chalicelib.domain.messages import Ask, Deliver, Repair, decode, encode
 from chalicelib.domain.verification import Answer, DerivedFields, Person
 from chalicelib.services.intake import RESEND_AFTER
-from local_stack.events import scheduled
+from local_stack.events import created, scheduled
 from tests.examples import NAME, NUMBER
+from tests.fakes.batches import fake_batching
 from tests.fakes.clock import FakeClock
 from tests.hook_payloads import build
 from tests.hook_sources import source_of
@@ -41,7 +44,10 @@ SOURCES = (source_of("typeform"), source_of("tally", mode="shadow"))
 def start(world: World) -> World:
     """The app over the world, as a container is that was asked nothing yet."""
     world.secrets.now = replace(SECRET, sources={source.id: source for source in SOURCES})
-    bootstrap.override(Container(world.tools, world.policy))
+    batching = fake_batching(world.clock)
+    bootstrap.override(
+        Container(world.tools, world.policy, lambda: world.packages, lambda: batching)
+    )
     return world
 
 
@@ -63,6 +69,13 @@ def ask(name: object = NAME, number: object = NUMBER, **headers: str) -> dict[st
         body["callback_url"] = CALLBACK
     one = event("POST", "/v1/verifications", body=json.dumps(body), headers=JSON | headers)
     return requested(one)
+
+
+def operate(method: str, path: str, body: object = None, **ids: Any) -> dict[str, Any]:
+    """As an admin."""
+    text = None if body is None else json.dumps(body)
+    headers = JSON | {"authorization": "Bearer ops-key"}
+    return requested(event(method, path, body=text, headers=headers, **ids))
 
 
 def look(verification_id: str) -> dict[str, Any]:
@@ -277,6 +290,61 @@ def fault(world: World) -> None:
     drop_in()
 
 
+def bought(world: World) -> None:
+    world.script(["B403MQ"])
+    ask()
+    for _ in range(2):
+        text = json.dumps({"calls": 5_000, "price": "149.00"})
+        headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
+        requested(event("POST", "/v1/packages", body=text, headers=headers))
+
+
+def settled(world: World) -> None:
+    world.script([codes.NO_ANSWER])
+    ask()
+    (found,) = world.repository.items
+    path = "/v1/verifications/{verification_id}"
+    body = {"billed": "yes", "action": "close"}
+    operate("POST", f"{path}/resolve", body, verification_id=found)
+    operate("DELETE", path, verification_id=found)
+    operate("POST", "/v1/breaker/close")
+
+
+def batch(world: World) -> None:
+    """Paused by the upstream's quota, resumed by a human, then without a file that can be read."""
+    batching: Any = bootstrap.container().batching()
+    world.script(["B403MQ"])
+    uploaded(f"姓名,身份证号\n{NAME},{NUMBER}\n")
+    asked_by_row_worker(batching)
+    operate("POST", "/v1/breaker/close")
+    (found,) = batching.batches.items
+    own("POST", "/v1/batches/{batch_id}/resume", batch_id=found)
+    asked_by_row_worker(batching)
+    uploaded("a,b\n")
+
+
+def own(method: str, path: str, body: object = None, **ids: Any) -> dict[str, Any]:
+    """As the client whose batch it is."""
+    text = None if body is None else json.dumps(body)
+    return requested(event(method, path, body=text, headers=JSON, **ids))
+
+
+def uploaded(text: str) -> None:
+    content = base64.b64encode(text.encode()).decode()
+    made = own("POST", "/v1/batches", {"format": "csv", "content": content})
+    key = f"uploads/{json.loads(made['body'])['id']}"
+    splitter(created("a-bucket", key, len(text), "etag") | {"id": REQUEST}, None)
+
+
+def asked_by_row_worker(batching: Any) -> None:
+    while batching.rows.sent:
+        handed_to_row_worker(encode_row_message(batching.rows.sent.pop(0)[0]))
+
+
+def handed_to_row_worker(body: str) -> None:
+    row_worker({"Records": [{"messageId": "1", "body": body}]}, None)
+
+
 ENDED, REFUSED, V, B = "verification_ended", "refused", Metric.VERIFICATIONS, Metric.BILLED
 FREE = Metric.REFUSED_BEFORE_PAY
 Line = tuple[str, str | None, set[Metric]]
@@ -374,6 +442,38 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
         ],
     ),
     (fault, [("fault", None, set())] * 2),
+    (
+        batch,
+        [
+            ("batch_moved", None, set()),
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("batch_moved", None, set()),
+            ("breaker_closed", None, set()),
+            ("batch_moved", None, set()),
+            (ENDED, "no_record", {V, B}),
+            ("batch_moved", None, set()),
+            ("batch_moved", None, set()),
+        ],
+    ),
+    (
+        settled,
+        [
+            (ENDED, "outcome_unknown", {V, Metric.UNKNOWNS}),
+            ("resolved", None, set()),
+            ("erased", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
+    (
+        bought,
+        [
+            (ENDED, "quota_exhausted", {V}),
+            ("breaker_opened", None, {Metric.BREAKER_OPEN}),
+            ("package_recorded", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
 ]
 
 

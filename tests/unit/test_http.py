@@ -18,6 +18,7 @@ from chalicelib.domain.errors import ServiceError
 from chalicelib.entrypoints.errors import STATUSES
 from local_stack.events import scheduled
 from tests.examples import NAME, NUMBER
+from tests.fakes.batches import fake_batching
 from tests.unit.conftest import World
 
 JSON = {"content-type": "application/json", "authorization": "Bearer shop-key"}
@@ -48,7 +49,10 @@ def event(
 @pytest.fixture
 def served(world: World) -> Iterator[World]:
     """The fakes' world behind the app."""
-    bootstrap.override(Container(world.tools, world.policy, lambda: world.packages))
+    batching = fake_batching(world.clock)
+    bootstrap.override(
+        Container(world.tools, world.policy, lambda: world.packages, lambda: batching)
+    )
     yield world
     bootstrap.override(None)
 
@@ -197,7 +201,10 @@ def test_an_appcode_is_never_sent_in_the_clear(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bootstrap.override(None)
-    for name in ("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID", "QUEUE_URL"):
+    for name in (
+        *("SECRET_ID", "TABLE_NAME", "KMS_KEY_ID"),
+        *("QUEUE_URL", "ROWS_QUEUE_URL", "BUCKET_NAME"),
+    ):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
     monkeypatch.setenv("UPSTREAM_URL", "http://idenauthen.market.alicloudapi.com/x")
@@ -206,7 +213,14 @@ def test_an_appcode_is_never_sent_in_the_clear(
 
 
 def test_the_schedule_sweeps(served: World) -> None:
-    assert sweep(scheduled(), None) == {"expired": 0, "counted": 0, "queued": 0}
+    assert sweep(scheduled(), None) == {
+        "expired": 0,
+        "counted": 0,
+        "queued": 0,
+        "sent": 0,
+        "ended": 0,
+        "deleted": 0,
+    }
 
 
 def leaves(root: type[ServiceError]) -> Iterator[type[ServiceError]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,20 @@ from openapi_spec_validator import validate
 from app import app
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
-from chalicelib.domain import breaker, codes, errors, person_name, resident_id, stored_submission
+from chalicelib.domain import (
+    breaker,
+    codes,
+    errors,
+    packages,
+    person_name,
+    resident_id,
+    stored_submission,
+)
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
+from chalicelib.domain.batch import MAX_INLINE, UPLOADS, BatchStatus
+from chalicelib.domain.batch_messages import Dispatch
+from chalicelib.domain.caps import Limits, in_force
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome
 from chalicelib.domain.delivery import CallbackResult, Delivery, DeliveryStatus, Fault
 from chalicelib.domain.messages import Ask
@@ -35,18 +47,31 @@ from chalicelib.domain.verification import (
     Status,
     Verification,
 )
-from chalicelib.entrypoints import book_schemas, compat, documents, openapi, schemas
+from chalicelib.entrypoints import (
+    batch_documents,
+    batch_schemas,
+    book_schemas,
+    compat,
+    documents,
+    openapi,
+    schemas,
+)
 from chalicelib.entrypoints.errors import STATUSES, problem
 from chalicelib.entrypoints.forms import registry
 from chalicelib.entrypoints.forms.profile import CANONICAL
 from chalicelib.entrypoints.hook import MAX_BODY as MAX_HOOK_BODY
 from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
+from chalicelib.services.caps import CapState
+from chalicelib.services.row_work import Worker
+from chalicelib.services.split import split
 from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
 from tests.examples import NAME, NUMBER
+from tests.fakes.batches import fake_batching
 from tests.hook_payloads import Hook, build, secrets_of
 from tests.hook_sources import source_of
 from tests.unit.conftest import SHOP, World, make_client
+from tests.unit.test_batch import STATES as BATCHES
 from tests.unit.test_webhooks import VENDORS, configure, post, run, source_id
 
 DOCUMENT = openapi.document()
@@ -131,7 +156,7 @@ class TestDocument:
         for path, query in queries:
             parameters = DOCUMENT["paths"][path]["get"]["parameters"]
             assert query.split("&") == [f"{one['name']}=" for one in parameters], path
-        assert len(queries) == 6
+        assert len(queries) == 7
 
     def test_every_reference_leads_somewhere(self) -> None:
         for target in re.findall(r'"\$ref": "([^"]+)"', json.dumps(DOCUMENT)):
@@ -145,6 +170,8 @@ class TestDocument:
             ("get_usage", schemas.USAGE_QUERY),
             ("get_advice", book_schemas.ADVICE_QUERY),
             ("export_verifications", book_schemas.EXPORT_QUERY),
+            ("list_batches", batch_schemas.BATCH_LIST_QUERY),
+            ("batch_results", batch_schemas.RESULTS_QUERY),
         ):
             parameters = OPERATIONS[name]["parameters"]
             assert [p["name"] for p in parameters] == [item.name for item in fields.items]
@@ -157,6 +184,7 @@ class TestDocument:
         assert schema("Resolution") == schemas.RESOLUTION.json_schema()
         assert schema("PackageRequest") == book_schemas.PACKAGE.json_schema()
         assert schema("Reading") == book_schemas.READING.json_schema()
+        assert schema("BatchRequest") == batch_schemas.BATCH_REQUEST.json_schema()
 
     @pytest.mark.parametrize(
         "key", ["a", "~", "a b", "x" * 255, "", "x" * 256, " a", "a ", "a\tb", "a\n", "é", "张"]
@@ -330,6 +358,8 @@ def made(kind: type[errors.ServiceError]) -> Iterator[errors.ServiceError]:
             if row.trip in {codes.Trip.HOLD, codes.Trip.PAUSE}:
                 yield errors.BreakerOpenError(row.problem or "", retry_after=30)
                 yield errors.BreakerOpenError(row.problem or "", retry_after=None)
+    elif kind is errors.BudgetExhaustedError:
+        yield kind("d", retry_after=86_400)
     elif kind is errors.VerificationInProgressError:
         yield errors.VerificationInProgressError("d", verification_id=ID)
     elif hasattr(kind, "code"):
@@ -485,6 +515,28 @@ class TestAnswers:
             for now in (NOW, NOW + timedelta(days=1)):
                 assert is_a("Breaker", documents.breaker(one, now, "mark")), row
 
+    def test_caps_fit(self) -> None:
+        for cap in in_force([("*", Limits(1, 2)), ("shop", Limits(3))], NOW):
+            for taken in (0, 1, 9):
+                shown = documents.cap(CapState(cap, taken))
+                assert is_a("Caps", {"caps": [shown]})
+                assert not is_a("Cap", {**shown, "taken": -1})
+        assert is_a("Caps", {"caps": []})
+
+    def test_batches_fit(self) -> None:
+        states = set()
+        for one in BATCHES.values():
+            states.add(one.status)
+            fitting = replace(one, id=f"bat_{'0' * 26}")
+            for balance in (None, packages.balance([], [], NOW)):
+                document = batch_documents.batch(fitting, balance=balance)
+                assert is_a("Batch", document), document
+                assert not is_a("Batch", {**document, "status": "made_up"})
+        assert states == set(BatchStatus)
+        enum = schema("Batch")["properties"]["status"]["enum"]
+        assert enum == list(BatchStatus)
+        assert not is_a("Batch", {**document, "client": "shop"})
+
     def test_usage_fits(self) -> None:
         day = DayUsage(NOW.date())
         assert is_a("UsageDay", documents.usage_day(day))
@@ -529,6 +581,7 @@ class TestExamples:
             ("resolve_verification", schemas.RESOLUTION),
             ("post_package", book_schemas.PACKAGE),
             ("reconcile_usage", book_schemas.READING),
+            ("create_batch", batch_schemas.BATCH_REQUEST),
         ):
             content = OPERATIONS[name]["requestBody"]["content"]["application/json"]
             for example in content["examples"].values():
@@ -565,6 +618,7 @@ class TestDropIn:
 AT = {
     "verification_id": ID,
     "submission_id": ID,
+    "batch_id": f"bat_{'0' * 26}",
     "delivery_id": f"dlv_{'0' * 26}_{'0' * 12}_1",
     "source": "nobodys",
     "token": "t" * 22,
@@ -604,6 +658,7 @@ def conforms(path: str, method: str, answer: Answered) -> None:
     """The answer is one that the document describes."""
     status, headers, body = answer
     response = DOCUMENT["paths"][path][method.lower()]["responses"][str(status)]
+    assert "X-Correlation-Id" in response["headers"]
     for name, header in response.get("headers", {}).items():
         if name in headers:
             raw = headers[name]
@@ -624,7 +679,9 @@ def conforms(path: str, method: str, answer: Answered) -> None:
 def container(world: World) -> Iterator[World]:
     clients = tuple(replace(make_client(scope, scope), callback=SHOP.callback) for scope in SCOPES)
     world.secrets.now = replace(world.secrets.now, clients=clients)
-    bootstrap.override(Container(world.tools, Policy(duplicate_wait=0), lambda: world.packages))
+    batching = fake_batching(world.clock)
+    policy = Policy(duplicate_wait=0)
+    bootstrap.override(Container(world.tools, policy, lambda: world.packages, lambda: batching))
     yield world
     bootstrap.override(None)
 
@@ -636,6 +693,7 @@ class TestTruth:
         "iden_authentication": f"name=%E5%BC%A0%E4%B8%89&idNo={NUMBER}",
         "post_package": json.dumps({"calls": 5000, "price": "149.00"}),
         "reconcile_usage": json.dumps({"used": 0, "total": 5000}),
+        "create_batch": json.dumps({"format": "csv"}),
     }
 
     def ask(self, operation: Any, path: str, method: str, key: str) -> Any:
@@ -655,6 +713,8 @@ class TestTruth:
     def test_scopes_and_answers(self, container: World, scope: str, down: bool) -> None:
         container.repository.down = container.outbox.down = container.submissions.down = down
         container.packages.down = down
+        stored: Any = bootstrap.container().batching().batches
+        stored.down = down
         for path, method, operation in operations():
             answer = self.ask(operation, path, method, f"{scope}-key")
             conforms(path, method, answer)
@@ -700,6 +760,19 @@ class TestTruth:
             assert 400 <= answer[0] < 500
             conforms(path, "POST", answer)
         assert not container.provider.asked
+
+    def test_a_cap_that_is_reached(self, container: World) -> None:
+        clients = container.secrets.now.clients
+        container.secrets.now = replace(container.secrets.now, caps=Limits(1, 1))
+        container.verify(client=clients[0])
+        for name, status in (("post_verification", 429), ("iden_authentication", 403)):
+            path = next(p for p, _, o in operations() if o is OPERATIONS[name])
+            answer = self.ask(OPERATIONS[name], path, "POST", "verify-key")
+            assert answer[0] == status
+            conforms(path, "POST", answer)
+        answer = call("/v1/caps", "GET", "admin-key")
+        assert json.loads(answer[2])["caps"]
+        conforms("/v1/caps", "GET", answer)
 
     def test_one_life(self, container: World) -> None:
         path, key = (
@@ -792,11 +865,122 @@ class TestTruth:
             assert is_a("ResultEvent", json.loads(posted.body))
 
     def test_broken_queries(self, container: World) -> None:
-        for path in openapi._QUERIES:
+        for path in openapi._QUERIES.keys() - {"/v1/batches/{batch_id}/results"}:
             for query in ("more=1", "limit=0", "cursor=x", "day=today"):
                 answer = call(path, "GET", "admin-key", query=query)
                 assert answer[0] == 400, (path, query)
                 conforms(path, "GET", answer)
+
+    def test_the_life_of_a_batch(self, container: World) -> None:
+        batching: Any = bootstrap.container().batching()
+        path, item = "/v1/batches", "/v1/batches/{batch_id}"
+
+        def did(where: str, method: str, status: int, body: object = None, **at: str) -> Answered:
+            sent = "" if body is None else json.dumps(body)
+            kind = {"content_type": "application/json"}
+            answer = call(where, method, "verify-key", sent, **at, **kind)
+            assert answer[0] == status, answer
+            conforms(where, method, answer)
+            return answer
+
+        def shown(status: str) -> None:
+            answer = json.loads(did(item, "GET", 200, at=one)[2])
+            assert answer["status"] == status
+
+        def worked() -> None:
+            worker = Worker(container.tools, batching, container.policy, lambda: 99, 30)
+            while batching.rows.sent:
+                message, _ = batching.rows.sent.pop(0)
+                worker.dispatch(message) if isinstance(message, Dispatch) else worker.work(message)
+
+        upload = json.loads(did(path, "POST", 201, {"format": "csv", "dry_run": True})[2])["upload"]
+        (one,) = batching.batches.items
+        assert one in upload["url"]
+        for query in ("more=1", "limit=0", "limit=5001", "from_row=0"):
+            answer = call(item + "/results", "GET", "verify-key", at=one, query=query)
+            assert answer[0] == 400
+            conforms(item + "/results", "GET", answer)
+        did(item + "/results", "GET", 409, at=one)
+        did(item + "/pause", "POST", 409, at=one)
+        text = f"name,id_number\n{NAME},{NUMBER}\n{NAME},1\n"
+        batching.files.put(f"{UPLOADS}{one}", text.encode())
+        policy = bootstrap.container().policy
+        split(f"{UPLOADS}{one}", tools=container.tools, batching=batching, policy=policy)
+        shown("checked")
+        did(item + "/resume", "POST", 200, at=one)
+        shown("running")
+        did(path, "GET", 200)
+        container.script(["B403MQ"])
+        worked()
+        shown("paused")
+        did(item + "/pause", "POST", 200, at=one)
+        container.tools.breaker.close()
+        did(item + "/resume", "POST", 200, at=one)
+        assert (
+            call(item + "/results", "GET", "verify-key", at=one, query="limit=1")[1]["X-Next-Row"]
+            == "3"
+        )
+        worked()
+        shown("completed")
+        _, headers, results = did(item + "/results", "GET", 200, at=one)
+        assert headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert len(results.splitlines()) == 3
+        did(item + "/cancel", "POST", 409, at=one)
+        content = b64encode(b"a,b\n1,2\n").decode()
+        did(path, "POST", 201, {"format": "csv", "content": content})
+        one = [*batching.batches.items][-1]
+        split(f"{UPLOADS}{one}", tools=container.tools, batching=batching, policy=policy)
+        shown("failed")
+        did(item + "/results", "GET", 422, at=one)
+        did(path, "POST", 201, {"format": "csv", "content": content})
+        one = [*batching.batches.items][-1]
+        did(item + "/cancel", "POST", 200, at=one)
+        shown("cancelled")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"format": "pdf"},
+            {"format": "csv", "content": "?"},
+            {"format": "csv", "content": ""},
+            {"format": "csv", "content": 1},
+            {"format": "csv", "columns": {}},
+            {"format": "csv", "columns": {"phone": 1}},
+            {"format": "csv", "columns": {"name": 0}},
+            {"format": "csv", "columns": {"name": 201}},
+            {"format": "csv", "columns": {"name": True}},
+            {"format": "csv", "columns": [1]},
+            {"format": "csv", "encoding": "latin-1"},
+            {"format": "csv", "sheet": ""},
+            {"format": "csv", "dry_run": 1},
+            {"format": "csv", "max_age_seconds": -1},
+            {"format": "csv", "label": NUMBER},
+            {"format": "csv", "label": "四月"},
+            {"format": "csv", "more": 1},
+        ],
+    )
+    def test_batches_that_are_refused(self, container: World, body: object) -> None:
+        kind = {"content_type": "application/json"}
+        answer = call("/v1/batches", "POST", "verify-key", json.dumps(body), **kind)
+        assert answer[0] == 400
+        conforms("/v1/batches", "POST", answer)
+        described = schema("BatchRequest")
+        if body not in ({"format": "csv", "content": "?"}, {"format": "csv", "content": ""}):
+            # What a pattern cannot say: base 64, and numbers in a label.
+            assert not fits(described, body) or "label" in str(body)
+
+    def test_a_file_that_is_too_large_to_come_along(self, container: World) -> None:
+        content = b64encode(b"x" * (MAX_INLINE + 1)).decode()
+        for text in (content, "x" * batch_schemas.MAX_BODY):
+            body = json.dumps({"format": "csv", "content": text})
+            kind = {"content_type": "application/json"}
+            answer = call("/v1/batches", "POST", "verify-key", body, **kind)
+            assert answer[0] == 413
+            conforms("/v1/batches", "POST", answer)
+        largest = b64encode(b"x" * MAX_INLINE).decode()
+        body = json.dumps({"format": "csv", "content": largest})
+        assert call("/v1/batches", "POST", "verify-key", body, **kind)[0] == 201
 
     def test_another_method(self, container: World) -> None:
         status, headers, body = call("/v1/usage", "PUT", "read-key")

@@ -253,6 +253,7 @@ class TestRecord:
             packages=shelf,
             breaker=world.tools.breaker,
             clock=world.clock,
+            tell=world.tools.tell,
         )
 
     WANTED = NewPackage(5_000, Decimal("149.00"), note="order 1")

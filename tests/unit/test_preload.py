@@ -17,6 +17,8 @@ SETTINGS = {
     "TABLE_NAME": "table",
     "KMS_KEY_ID": "key",
     "QUEUE_URL": "http://127.0.0.1:9/queue",
+    "ROWS_QUEUE_URL": "http://127.0.0.1:9/rows",
+    "BUCKET_NAME": "a-bucket",
 }
 
 

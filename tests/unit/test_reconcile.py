@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -202,6 +203,11 @@ class TestTheReadingsMoment:
         usage = [used({"0000": 5}, TODAY - 3 * DAY)]
         at = NOON - 3 * DAY
         found = compared(usage, 5, total=100, at=at, bought=bought)
+        assert (found.used_difference, found.total_difference) == (0, 0)
+
+    def test_a_package_of_later_that_day_paid_for_nothing_then(self) -> None:
+        later = replace(package("b", 500, expires=5), purchased_at=NOON + timedelta(hours=1))
+        found = compared([used({"0000": 5})], 5, bought=[package("a", 1_000), later])
         assert (found.used_difference, found.total_difference) == (0, 0)
 
     @pytest.mark.parametrize(
