@@ -10,7 +10,8 @@
 A question whose caller waits is asked in ``services/verify``. Any other is sealed and queued in
 ``services/intake`` (a form's entry comes there through ``services/hooks``) and asked in
 ``services/work``. ``services/store`` writes an end together with its delivery,
-``services/deliver`` sends that on, ``services/sweep`` finds what was left lying.
+``services/deliver`` sends that on, ``services/sweep`` finds what was left lying. What was paid for
+is in ``services/packages``.
 
 The import rule, enforced by ``tests/unit/test_architecture.py``: domain imports the standard
 library; services import domain; adapters import domain, ``services.ports`` and one library of

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DynamoPackages:
-    """Packages stand together, each under its id; they are few, and never deleted."""
+    """Packages stand together, each under its id; they are few."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
@@ -39,9 +39,22 @@ class DynamoPackages:
         return None
 
     def all(self) -> Sequence[Package]:
-        """Every one that was ever recorded, in order of expiry; strongly consistent."""
+        """Every one that is recorded, in order of expiry; strongly consistent."""
         found = self._table.query("PK = :all", {":all": keys.PACKAGES}, ConsistentRead=True)
         return by_expiry(map(_package_of, found))
+
+    def remove(self, package_id: str) -> Package | None:
+        """Remove it, and return it; None if it is not there (any more)."""
+        try:
+            reply = self._table.client.delete_item(
+                TableName=self._table.name,
+                Key=keys.package_key(package_id),
+                ReturnValues="ALL_OLD",
+            )
+        except faults.ERRORS as exc:
+            raise self._table.unavailable(faults.of(exc)) from exc
+        standing = reply.get("Attributes")
+        return None if standing is None else _package_of(standing)
 
 
 def _package_item(package: Package) -> "dict[str, AttributeValueTypeDef]":

@@ -140,6 +140,10 @@ EVENTS: Mapping[str, Kind] = {
     "package_recorded": _kind(
         "a package that was bought is counted from now on", "package_id calls price by"
     ),
+    "package_removed": _kind(
+        "a package that was recorded wrongly is not counted any more",
+        "package_id calls price by",
+    ),
     "resolved": _kind("a human settled an unknown", f"{_OF_A_VERIFICATION} problem billed by"),
     "erased": _kind("a person was erased", f"{_OF_A_VERIFICATION} by"),
     "person_not_kept": _kind(
@@ -293,13 +297,22 @@ def breaker_closed(by: Client) -> Event:
 
 def package_recorded(package: "Package", by: Client) -> Event:
     """``price`` is yuan as text."""
+    return _of_a_package("package_recorded", package, by)
+
+
+def package_removed(package: "Package", by: Client) -> Event:
+    """The same of one that is gone."""
+    return _of_a_package("package_removed", package, by)
+
+
+def _of_a_package(name: str, package: "Package", by: Client) -> Event:
     members: dict[str, Value] = {
         "package_id": package.id,
         "calls": package.calls,
         "price": f"{package.price:.2f}",
         "by": by.name,
     }
-    return Event("package_recorded", "INFO", members)
+    return Event(name, "INFO", members)
 
 
 def resolved(found: Verification, by: Client) -> Event:

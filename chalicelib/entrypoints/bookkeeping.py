@@ -40,6 +40,15 @@ def recorded(call: Call) -> Response:
     )
 
 
+def removed(call: Call, package_id: str) -> Response:
+    """Nothing is left of it."""
+    tools = call.container.tools
+    packages.remove(
+        package_id, client=call.client, packages=call.container.packages(), tell=tools.tell
+    )
+    return Response(body="", status_code=HTTPStatus.NO_CONTENT)
+
+
 def outlook(call: Call) -> object:
     """The balance, package by package, and when it runs out."""
     tools = call.container.tools

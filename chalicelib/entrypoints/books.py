@@ -31,6 +31,15 @@ def list_packages(call: Call) -> object:
     return bookkeeping.outlook(call)
 
 
+@books.route("/v1/packages/{package_id}", methods=["DELETE"], content_types=_ANY)
+@answering(_request, "admin")
+def delete_package(call: Call, package_id: str) -> object:
+    """Take out what was recorded wrongly."""
+    from chalicelib.entrypoints import bookkeeping
+
+    return bookkeeping.removed(call, package_id)
+
+
 @books.route("/v1/packages/advice", methods=["GET"], content_types=_ANY)
 @answering(_request, "admin")
 def get_advice(call: Call) -> object:

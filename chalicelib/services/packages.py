@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chalicelib.domain import events, forecast, reconcile
 from chalicelib.domain import packages as rules
 from chalicelib.domain.codes import Billed
-from chalicelib.domain.errors import IdempotencyKeyReusedError, MalformedRequestError
+from chalicelib.domain.errors import IdempotencyKeyReusedError, MalformedRequestError, NotFoundError
 from chalicelib.domain.forecast import Advice, Basis
 from chalicelib.domain.packages import Balance, NewPackage, Package
 from chalicelib.domain.reconcile import Comparison, Reading
@@ -75,6 +75,17 @@ def record(
     if package.is_live(now) and breaker.close_for(MENDED_BY_A_PACKAGE):
         tell(events.breaker_closed(client))
     return Recorded(package, standing is None)
+
+
+def remove(package_id: str, *, client: Client, packages: Packages, tell: Observe) -> None:
+    """Take one out of the books that was recorded wrongly; raises NotFoundError, UnavailableError.
+
+    The calls that were taken from it are taken from the others, or stand uncovered.
+    """
+    gone = packages.remove(package_id)
+    if gone is None:
+        raise NotFoundError("There is no such package.")
+    tell(events.package_removed(gone, client))
 
 
 def balance(*, packages: Packages, repository: Repository, clock: Clock) -> Balance:

@@ -205,7 +205,10 @@ class Packages(Protocol):
         """
 
     def all(self) -> "Sequence[Package]":
-        """Every one that was ever recorded, in order of expiry; strongly consistent."""
+        """Every one that is recorded, in order of expiry; strongly consistent."""
+
+    def remove(self, package_id: str) -> "Package | None":
+        """Remove it, and return it; None if it is not there (any more)."""
 
 
 class Secrets(Protocol):

@@ -27,6 +27,11 @@ class FakePackages:
         self._reach()
         return by_expiry(self.items.values())
 
+    def remove(self, package_id: str) -> Package | None:
+        with self._lock:
+            self._reach()
+            return self.items.pop(package_id, None)
+
     def _reach(self) -> None:
         if self.down:
             raise UnavailableError("the table is out of reach")

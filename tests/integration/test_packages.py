@@ -57,6 +57,15 @@ class Contract:
         assert packages.add(PACKAGE) == PACKAGE
         assert packages.all() == (PACKAGE,)
 
+    def test_one_is_removed(self, packages: Packages) -> None:
+        other = replace(PACKAGE, id=f"pkg_{1:026}")
+        packages.add(PACKAGE)
+        packages.add(other)
+        assert packages.remove(PACKAGE.id) == PACKAGE
+        assert packages.all() == (other,)
+        assert packages.remove(PACKAGE.id) is None
+        assert packages.add(PACKAGE) is None
+
     def test_of_many_at_once_one_is_recorded(self, packages: Packages) -> None:
         each = [replace(PACKAGE, calls=n + 1) for n in range(THREADS)]
         results = at_once(lambda n: packages.add(each[n]), THREADS)

@@ -73,6 +73,18 @@ class TestPackages:
         assert found["runs_out_on"] == (TODAY + 366 * DAY).isoformat()
         assert found["items"] == [{**recorded, "used": 3, "left": 4_997, "live": True}]
 
+    def test_one_that_was_recorded_wrongly_is_taken_out(self, served: World) -> None:
+        wrong = told(ask("POST", "/v1/packages", {**PACKAGE, "calls": 50_000}, key="k"), 201)
+        right = told(ask("POST", "/v1/packages", PACKAGE), 201)
+        served.verify()
+        path = "/v1/packages/{package_id}"
+        answer = call(event("DELETE", path, headers=OPS_KEY, package_id=wrong["id"]))
+        assert (answer["statusCode"], answer["body"]) == (204, "")
+        found = told(ask("GET", "/v1/packages"))
+        assert found["items"] == [{**right, "used": 1, "left": 4_999, "live": True}]
+        again = call(event("DELETE", path, headers=OPS_KEY, package_id=wrong["id"]))
+        assert documented(again)["code"] == "not_found"
+
     def test_another_package_under_the_key(self, served: World) -> None:
         assert ask("POST", "/v1/packages", PACKAGE, key="k")["statusCode"] == 201
         answer = ask("POST", "/v1/packages", {**PACKAGE, "calls": 1}, key="k")

@@ -297,6 +297,8 @@ def bought(world: World) -> None:
         text = json.dumps({"calls": 5_000, "price": "149.00"})
         headers = JSON | {"authorization": "Bearer ops-key", "idempotency-key": "package-1"}
         requested(event("POST", "/v1/packages", body=text, headers=headers))
+    (package,) = world.packages.items
+    operate("DELETE", "/v1/packages/{package_id}", package_id=package)
 
 
 def settled(world: World) -> None:
@@ -472,6 +474,7 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
             ("breaker_opened", None, {Metric.BREAKER_OPEN}),
             ("package_recorded", None, set()),
             ("breaker_closed", None, set()),
+            ("package_removed", None, set()),
         ],
     ),
 ]

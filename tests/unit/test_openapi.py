@@ -620,6 +620,7 @@ AT = {
     "submission_id": ID,
     "batch_id": f"bat_{'0' * 26}",
     "delivery_id": f"dlv_{'0' * 26}_{'0' * 12}_1",
+    "package_id": f"pkg_{'0' * 26}",
     "source": "nobodys",
     "token": "t" * 22,
 }
