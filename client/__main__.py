@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from client import arguments as command_line
@@ -57,7 +58,8 @@ def _run(options: argparse.Namespace, console: Console) -> Exit:
     from client.commands import COMMANDS
     from client.service import Service
 
-    return COMMANDS[options.command](Service(chosen), options, console)
+    with closing(Service(chosen)) as service:
+        return COMMANDS[options.command](service, options, console)
 
 
 def _fault(exc: Exception) -> ClientError:

@@ -286,8 +286,11 @@ def _export(group: Group, t: T) -> None:
 
 
 def _packages(group: Group, t: T) -> None:
-    actions = ("list", "add", "advice")
+    actions = ("list", "add", "remove", "advice")
     group.add_argument("action", nargs="?", choices=actions, default="list")
+    group.add_argument(
+        "id", nargs="?", metavar="ID", help=t("of remove: pkg_…", "用于 remove：pkg_…")
+    )
     of_add, of_advice = t("of add", "用于 add"), t("of advice", "用于 advice")
     group.add_argument("--calls", type=_whole(1, 10**9, t), metavar="N", help=of_add)
     group.add_argument("--price", type=_price(t), metavar="YUAN", help=of_add)

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from client.errors import ClientError, usage_error
 from client.exits import Exit
 from client.service import Answer, Service
 from client.written import whole
+
+_PACKAGE_ID = re.compile(r"pkg_[a-z0-9]{1,60}")
 
 
 def usage(service: Service, options: argparse.Namespace, console: Console) -> Exit:
@@ -39,9 +42,8 @@ def usage(service: Service, options: argparse.Namespace, console: Console) -> Ex
 
 def packages(service: Service, options: argparse.Namespace, console: Console) -> Exit:
     """What was bought, what is left, what to buy next."""
-    return {"list": _listed, "add": _added, "advice": _advised}[options.action](
-        service, options, console
-    )
+    chosen = {"list": _listed, "add": _added, "remove": _removed, "advice": _advised}
+    return chosen[options.action](service, options, console)
 
 
 def _listed(service: Service, _: argparse.Namespace, console: Console) -> Exit:
@@ -56,7 +58,7 @@ def _added(service: Service, options: argparse.Namespace, console: Console) -> E
         raise usage_error("add needs --calls and --price", "add 需要 --calls 和 --price")
     body = {
         "calls": options.calls,
-        "price": str(options.price),
+        "price": f"{options.price:f}",
         "purchased_at": options.purchased_at,
         "expires_at": options.expires_at,
         "note": options.note,
@@ -77,6 +79,15 @@ def _added(service: Service, options: argparse.Namespace, console: Console) -> E
         ) from None
     console.answer(found)
     console.say(f"recorded: {found['id']}", f"已记录：{found['id']}")
+    return Exit.OK
+
+
+def _removed(service: Service, options: argparse.Namespace, console: Console) -> Exit:
+    if not options.id or not _PACKAGE_ID.fullmatch(options.id):
+        raise usage_error("ID must look like pkg_…", "ID 应形如 pkg_…")
+    service.delete(f"/v1/packages/{options.id}")
+    console.answer({"removed": options.id})
+    console.say(f"removed: {options.id}", f"已删除：{options.id}")
     return Exit.OK
 
 

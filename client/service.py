@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import SSLCertVerificationError
 from time import monotonic, sleep
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, SSLError
 
 from client.errors import ClientError, usage_error
 from client.exits import Exit
@@ -22,6 +23,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 40  # API Gateway gives up after 29
 _LONGEST_WAIT = 10
 _SLOWEST = 5.0
+_PASSING = frozenset({"service_unavailable", "too_many_requests"})
+_OK, _REDIRECT, _SERVER_ERROR = 200, 300, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,14 @@ class Service:
         """Do something; repeated only under an Idempotency-Key, which makes that safe."""
         return self._call("POST", path, body=body, key=key, repeats=bool(key), patience=patience)
 
+    def delete(self, path: str) -> Answer:
+        """Take something away; not repeated: a second one would find nothing."""
+        return self._call("DELETE", path, repeats=False, patience=PATIENCE)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
     def _call(
         self,
         method: str,
@@ -101,15 +112,16 @@ class Service:
         while True:
             try:
                 got = self._send(method, path, body, parameters, headers)
-                if HTTP_OK <= got.status < HTTP_REDIRECT:
+                if _OK <= got.status < _REDIRECT:
                     return got
                 failure, wait = _refusal(got, delay)
             except ClientError as exc:
-                failure, wait = exc, delay
-            # Once a request may have arrived, "out of reach" is not the whole truth any more.
+                failure, wait = exc, None if exc.code == "tls" else delay
+            # Once a request may have arrived, "later" is not the whole truth any more: whoever
+            # asks again under another key might pay again.
             doubt = doubt or (failure if failure.code == "no_answer" else None)
             if not repeats or wait is None or monotonic() + wait > ends:
-                raise doubt if doubt and failure.code == "unreachable" else failure
+                raise doubt if doubt and failure.exit_code is Exit.LATER else failure
             sleep(wait)
             delay = min(delay * 2, _SLOWEST)
 
@@ -136,19 +148,18 @@ class Service:
         return Answer(got.status_code, got.headers, got.content)
 
 
-HTTP_OK, HTTP_REDIRECT, HTTP_SERVER_ERROR = 200, 300, 500
-
-
 def transport_error(exc: Exception, place: str) -> ClientError:
     """What went wrong on the way; an exception's own text may hold a signed URL and is not told."""
-    if isinstance(exc, requests.exceptions.SSLError):
+    cause: Any = exc.args[0] if exc.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, SSLError) and isinstance(reason.args[0], SSLCertVerificationError):
         return ClientError(
             Exit.LATER,
             "tls",
-            f"{place}: the TLS certificate is not trusted, or TLS failed",
-            f"{place}：TLS 证书不受信任或 TLS 握手失败",
+            f"{place}: its certificate is not trusted; nothing was sent",
+            f"{place}：证书不受信任；没有发出任何内容",
         )
-    if isinstance(exc, requests.ConnectTimeout) or _never_connected(exc):
+    if isinstance(exc, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         return ClientError(
             Exit.LATER,
             "unreachable",
@@ -163,16 +174,11 @@ def transport_error(exc: Exception, place: str) -> ClientError:
     )
 
 
-def _never_connected(exc: Exception) -> bool:
-    cause = exc.args[0] if exc.args else None
-    return isinstance(getattr(cause, "reason", cause), NewConnectionError)
-
-
 def _refusal(answer: Answer, delay: float) -> tuple[ClientError, float | None]:
     """The error that an answer is, and after how many seconds it is worth a repetition."""
     problem = _problem(answer)
     if problem is None:
-        if answer.status < HTTP_SERVER_ERROR:
+        if answer.status < _SERVER_ERROR:
             return _not_the_service(answer.status), None
         text = f"HTTP {answer.status}"
         error = ClientError(
@@ -194,7 +200,7 @@ def _refusal(answer: Answer, delay: float) -> tuple[ClientError, float | None]:
         return error, after if after <= _LONGEST_WAIT else None
     # API Gateway lost patience: the same key finds out what became of it.
     lost = code == "outcome_unknown" and not problem.get("verification_id")
-    return error, delay if lost else None
+    return error, delay if lost or code in _PASSING else None
 
 
 def _problem(answer: Answer) -> dict[str, Any] | None:

@@ -80,6 +80,8 @@ def _unreadable(source: Source) -> Exception:
 def _text(value: Any) -> str:  # noqa: ANN401  # whatever a cell may hold
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).upper()
     if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
         return str(int(value))
     if isinstance(value, (datetime, date, time)):

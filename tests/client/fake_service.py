@@ -273,7 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content.encode())
 
-    do_GET = do_POST = do_PUT = _any  # noqa: N815  # http.server's names
+    do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815  # http.server's names
 
     def log_message(self, *arguments: object) -> None:
         pass

@@ -114,6 +114,18 @@ def test_a_package_is_added_once(service: FakeService, run: Run) -> None:
     assert run("packages", "add", "--calls", "5000").exit == Exit.USAGE
 
 
+def test_a_package_is_removed(service: FakeService, run: Run) -> None:
+    service.routes["DELETE", f"/v1/packages/{PACKAGE['id']}"] = Reply("", 204)
+    assert run("packages", "remove", PACKAGE["id"]).out == f"removed: {PACKAGE['id']}\n"
+    told = run("packages", "remove", PACKAGE["id"], "--json")
+    assert json.loads(told.out) == {"removed": PACKAGE["id"]}
+    asked = len(service.asked)
+    assert run("packages", "remove").exit == run("packages", "remove", "张三").exit == Exit.USAGE
+    assert len(service.asked) == asked
+    missing = run("packages", "remove", "pkg_0")
+    assert missing.exit == Exit.REFUSED
+
+
 def test_advice_shows_its_sums(service: FakeService, run: Run) -> None:
     service.routes["GET", "/v1/packages/advice"] = Reply(ADVICE)
     done = run("packages", "advice", "--days", "365")
@@ -154,9 +166,10 @@ def test_an_export_that_breaks_off_leaves_no_half_file(
     service: FakeService, run: Run, tmp_path: Path
 ) -> None:
     pages(service)
-    service.replies[1] = problem("service_unavailable", 503, retryable=True)
+    service.replies[1:] = [problem("service_unavailable", 503, retryable=True)] * 99
     assert run("export", "--out", tmp_path / "a.csv").exit == Exit.LATER
     assert not list(tmp_path.iterdir())
+    service.replies = []
     pages(service)
     assert run("export", "--out", tmp_path / "none" / "a.csv").exit == Exit.USAGE
 

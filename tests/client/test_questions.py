@@ -1,12 +1,16 @@
 """verify, get, resolve."""
 
 import json
+import ssl
+from typing import Any
 
 import pytest
+import requests
+import urllib3
 
 from client.errors import ClientError
 from client.exits import Exit
-from client.service import Service
+from client.service import Service, transport_error
 from tests.client.conftest import Run
 from tests.client.fake_service import FakeService, Reply, lost, problem
 
@@ -105,6 +109,11 @@ def test_the_exit_code_says_how_it_stands(
         (problem("quota_exhausted", 503, retryable=True), Exit.LATER, 0),
         (problem("upstream_maintenance", 503, 300, retryable=True), Exit.LATER, 0),
         (problem("outcome_unknown", 504, verification_id=ID, billed="unknown"), Exit.UNKNOWN, 0),
+        (
+            problem("verification_in_progress", 409, 60, retryable=True, billed="unknown"),
+            Exit.UNFINISHED,
+            0,
+        ),
         (Reply("<html>", 404), Exit.USAGE, 0),
         (Reply("", 301, {"Location": "https://elsewhere.test/"}), Exit.USAGE, 0),
         (Reply("not JSON"), Exit.USAGE, 0),
@@ -169,6 +178,35 @@ def test_a_doubt_outlives_later_tries_that_were_not_sent(
 
     service.replies = [lost]
     assert run("verify", stdin=PERSON, meanwhile=move_away).exit == Exit.UNKNOWN
+
+
+def test_a_doubt_outlives_a_later_refusal_that_speaks_of_the_later_try(
+    service: FakeService, run: Run
+) -> None:
+    service.replies = [lost]
+    service.routes["POST", "/v1/verifications"] = problem("quota_exhausted", 503, retryable=True)
+    assert run("verify", stdin=PERSON).exit == Exit.UNKNOWN
+    # What is wrong in itself was wrong in the first try as well.
+    service.replies = [lost]
+    service.routes["POST", "/v1/verifications"] = problem("name_invalid", 422)
+    assert run("verify", stdin=PERSON).exit == Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")), "tls"),
+        (urllib3.exceptions.SSLError(ssl.SSLEOFError("EOF")), "no_answer"),
+        (urllib3.exceptions.NewConnectionError(None, "refused"), "unreachable"),  # type: ignore[arg-type]
+        (urllib3.exceptions.ProtocolError("reset"), "no_answer"),
+    ],
+)
+def test_only_what_was_certainly_not_sent_is_called_so(reason: Exception, code: str) -> None:
+    pool: Any = None
+    inner = urllib3.exceptions.MaxRetryError(pool, "/?X-Amz-Signature=secret", reason)
+    error = transport_error(requests.ConnectionError(inner), "https://service.test")
+    assert error.code == code
+    assert "secret" not in error.english + error.chinese
 
 
 def test_resolve(service: FakeService, run: Run) -> None:

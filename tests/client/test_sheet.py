@@ -79,7 +79,7 @@ def test_a_workbook_as_the_service_reads_it(tmp_path: Path) -> None:
     filled = {number: cells for number, cells in here if any(cells)}
     assert filled.keys() == {number for number, cells in there.items() if cells} == {1, 3, 5}
     assert filled[3] == ["张三", "11010519491231002X", "", "end"]
-    assert filled[5] == ["7", "3.5", "True", "a\nb"]
+    assert filled[5] == ["7", "3.5", "TRUE", "a\nb"]
 
 
 def test_what_only_one_reader_could_read_is_an_error(tmp_path: Path) -> None:
