@@ -79,7 +79,13 @@ def row_worker(event: SQSEvent) -> dict[str, object]:
     return work_off_rows(event.to_dict()["Records"], _seconds_left(event))
 
 
-@app.on_cw_event({"source": ["aws.s3"], "detail-type": ["Object Created"]})
+@app.on_cw_event(
+    {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"object": {"key": [{"prefix": "uploads/"}]}},
+    }
+)
 def splitter(event: CloudWatchEvent) -> None:
     """Read an uploaded file; a failure is Lambda's to repeat."""
     from chalicelib.entrypoints.batch_events import split_upload

@@ -22,7 +22,7 @@ import requests
 from benchmarks import stack_process
 from benchmarks.many_people import write
 from benchmarks.mock_process import machine
-from chalicelib.domain.batch import UPLOADS, Batch, BatchStatus, FileLayout, new
+from chalicelib.domain.batch import UPLOADS, Batch, BatchStatus, new
 from chalicelib.domain.secret import LOCAL_DEV_KEY
 from local_stack import dynoxide
 
@@ -136,7 +136,7 @@ def split_here(file: Path) -> None:
     container = bootstrap.container()
     batching = container.batching()
     now = container.tools.clock.now()
-    draft = Batch("bat_large", "local", now, BatchStatus.AWAITING_UPLOAD, FileLayout("csv"))
+    draft = Batch("bat_large", "local", now, BatchStatus.AWAITING_UPLOAD, "csv")
     batching.batches.add(new(draft))
     with batching.files.writer(f"{UPLOADS}bat_large") as out, file.open("rb") as read:
         while block := read.read(1 << 20):

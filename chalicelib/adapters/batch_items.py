@@ -13,7 +13,6 @@ from chalicelib.domain.batch import (
     Batch,
     BatchStatus,
     Chunk,
-    FileLayout,
     FileProblem,
     Pause,
     Progress,
@@ -29,7 +28,7 @@ def batch_item(
     batch: Batch, *, shards: int, record_days: int
 ) -> "dict[str, AttributeValueTypeDef]":
     """The batch with its places in the two indexes and its end of retention."""
-    layout, paused, problem = batch.layout, batch.paused, batch.problem
+    paused, problem = batch.paused, batch.problem
     over = batch.due_at is None and batch.ended_at is not None
     fields = item_of(
         {
@@ -49,10 +48,8 @@ def batch_item(
             "due_at": batch.due_at,
             "fingerprint": batch.fingerprint,
             "label": batch.label,
-            "format": layout.format,
-            "columns": None if layout.columns is None else dict(layout.columns),
-            "sheet": layout.sheet,
-            "encoding": layout.encoding,
+            "format": batch.format,
+            "layout_key": batch.layout_key,
             "max_age_seconds": batch.max_age_seconds or None,
             "dry_run": batch.dry_run,
             "inline": batch.inline,
@@ -83,12 +80,8 @@ def batch_of(item: Item, counters: Item | None) -> Batch:
         client=fields["client"],
         created_at=datetime.fromisoformat(fields["created_at"]),
         status=BatchStatus(fields["status"]),
-        layout=FileLayout(
-            fields["format"],
-            fields.get("columns"),
-            fields.get("sheet"),
-            fields.get("encoding"),
-        ),
+        format=fields["format"],
+        layout_key=fields.get("layout_key"),
         revision=fields["revision"],
         due_at=moment_of(fields.get("due_at")),
         fingerprint=fields.get("fingerprint"),

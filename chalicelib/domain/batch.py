@@ -14,9 +14,10 @@ message of an earlier run does nothing. A row's end is written once, in a ``Chun
 the same transaction; the paid call itself is a verification's business.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -74,6 +75,15 @@ class FileLayout:
     sheet: str | None = None
     encoding: str | None = None
 
+    def text(self) -> bytes:
+        """As it lies in the bucket."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def of(cls, text: bytes) -> "FileLayout":
+        """The layout of a text that ``text`` made."""
+        return cls(**json.loads(text))
+
 
 class Pause(NamedTuple):
     """Why nothing is asked; ``until`` None means until a human resumes it."""
@@ -104,15 +114,16 @@ class Progress:
 class Batch:
     """Times are aware; ``rows_key`` and ``index_key`` name the objects of the winning splitter.
 
-    ``files`` are all objects that may lie in the bucket because of it. ``due_at`` is when the
-    sweeper has to look at it, None when nothing is left to do.
+    ``layout_key`` is that of its layout, where it is more than a format: in a column's title,
+    too, somebody may have typed a person. ``files`` are all objects that may lie in the bucket
+    because of it. ``due_at`` is when the sweeper has to look at it, None when nothing is left.
     """
 
     id: str
     client: str
     created_at: datetime
     status: BatchStatus
-    layout: FileLayout
+    format: str
     revision: int = 1
     due_at: datetime | None = None
     fingerprint: str | None = None
@@ -120,6 +131,7 @@ class Batch:
     max_age_seconds: int = 0
     dry_run: bool = False
     inline: bool = False
+    layout_key: str | None = None
     files: tuple[str, ...] = ()
     rows_key: str | None = None
     index_key: str | None = None
@@ -176,12 +188,15 @@ class Split(NamedTuple):
     flaws: Mapping[str, int]
 
 
-def new(batch: Batch) -> Batch:
+def new(batch: Batch, layout: FileLayout | None = None) -> Batch:
     """One that waits for its file."""
+    simple = layout is None or layout == FileLayout(batch.format)
+    layout_key = None if simple else f"layouts/{batch.id}"
     return replace(
         batch,
         status=BatchStatus.AWAITING_UPLOAD,
-        files=(batch.upload_key,),
+        layout_key=layout_key,
+        files=(batch.upload_key,) if layout_key is None else (batch.upload_key, layout_key),
         # A little later than the address for it: an upload may just have begun.
         due_at=batch.upload_until + UPLOAD_TIME,
     )

@@ -28,7 +28,7 @@ def batch(
         "id": found.id,
         "status": found.status.value,
         "label": found.label,
-        "format": found.layout.format,
+        "format": found.format,
         "dry_run": found.dry_run,
         "max_age_seconds": found.max_age_seconds,
         "rows": {

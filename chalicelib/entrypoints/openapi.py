@@ -433,7 +433,7 @@ def _batch_examples() -> Json:
             "shop",
             _NOON,
             batches.BatchStatus.AWAITING_UPLOAD,
-            batches.FileLayout("csv"),
+            "csv",
             label="april",
         )
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain import batch as rules
 from chalicelib.domain import events
-from chalicelib.domain.batch import ENDED, STALLED_TIME, Batch, BatchStatus, FileProblem
+from chalicelib.domain.batch import ENDED, Batch, BatchStatus, FileProblem
 from chalicelib.services.batch_ports import Batching
 from chalicelib.services.batches import complete_if_done, delete_files, send_run
 from chalicelib.services.verify import Tools
@@ -51,8 +51,8 @@ def _settle(batch: Batch, swept: SweptBatches, tools: Tools, batching: Batching)
         _fail(batch, _LAY_TOO_LONG, swept, tools, batching)
     elif batch.status is BatchStatus.PAUSED:
         _send(rules.resume(batch, now), batch, swept, tools, batching)
-    elif batch.progress.at is not None and batch.progress.at + STALLED_TIME > now:
-        later = rules.look_later(batch, batch.progress.at + STALLED_TIME)
+    elif batch.progress.at is not None and batch.progress.at + rules.STALLED_TIME > now:
+        later = rules.look_later(batch, batch.progress.at + rules.STALLED_TIME)
         batching.batches.replace(later, batch)
     else:
         _send(rules.send_again(batch, now), batch, swept, tools, batching)

@@ -63,8 +63,11 @@ def create(request: BatchRequest, *, client: Client, tools: Tools, batching: Bat
                 "This Idempotency-Key came before with another file or other options; use a new "
                 "key for a new batch."
             )
-        if request.content is not None and found.status is BatchStatus.AWAITING_UPLOAD:
-            batching.files.put(found.upload_key, request.content)
+        if found.status is BatchStatus.AWAITING_UPLOAD:
+            if found.layout_key is not None:
+                batching.files.put(found.layout_key, request.layout.text())
+            if request.content is not None:
+                batching.files.put(found.upload_key, request.content)
     except UnavailableError as exc:
         raise ServiceUnavailableError(
             "A part of the service is out of reach. Nothing is asked yet; post again with the "
@@ -84,7 +87,7 @@ def _draft(request: BatchRequest, client: Client, tools: Tools) -> Batch:
             client=client.name,
             created_at=tools.clock.now(),
             status=BatchStatus.AWAITING_UPLOAD,
-            layout=layout,
+            format=layout.format,
             fingerprint=None
             if key is None
             else secret.fingerprint(
@@ -101,7 +104,8 @@ def _draft(request: BatchRequest, client: Client, tools: Tools) -> Batch:
             max_age_seconds=request.max_age_seconds,
             dry_run=request.dry_run,
             inline=request.content is not None,
-        )
+        ),
+        layout,
     )
 
 

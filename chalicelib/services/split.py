@@ -17,7 +17,15 @@ from typing import BinaryIO
 
 from chalicelib.domain import batch as rules
 from chalicelib.domain import batch_index, batch_rows, events, person_name, resident_id
-from chalicelib.domain.batch import CHUNK_ROWS, UPLOADS, Batch, BatchStatus, FileProblem, Split
+from chalicelib.domain.batch import (
+    CHUNK_ROWS,
+    UPLOADS,
+    Batch,
+    BatchStatus,
+    FileLayout,
+    FileProblem,
+    Split,
+)
 from chalicelib.domain.batch_cells import Flaw
 from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.batch_index import Line
@@ -29,6 +37,7 @@ from chalicelib.services.batches import delete_files, move, send_run
 from chalicelib.services.verify import Policy, Tools
 
 _TRIES = 3
+_LAYOUT_BYTES = 64 * 1024
 _SHOWN = 50
 """Characters of a masked cell that are kept at most."""
 
@@ -65,7 +74,7 @@ def _split(batch: Batch, tools: Tools, batching: Batching, policy: Policy) -> No
     try:
         with batching.files.open(batch.upload_key) as file, batching.files.writer(own[0]) as out:
             _refuse_if_too_large(file)
-            people = batching.read_rows(file, batch.layout)
+            people = batching.read_rows(file, _layout(batch, batching))
             splitter = _Splitter(out, today, policy)
             splitter.run(people)
     except FileError as exc:
@@ -79,9 +88,15 @@ def _split(batch: Batch, tools: Tools, batching: Batching, policy: Policy) -> No
         batching.files.delete(own)
         return
     tools.tell(events.batch_moved(done))
-    batching.files.delete([batch.upload_key])
+    batching.files.delete(key for key in (batch.upload_key, batch.layout_key) if key)
     if done.status is BatchStatus.RUNNING:
         send_run(done, tools, batching)
+
+
+def _layout(batch: Batch, batching: Batching) -> FileLayout:
+    if batch.layout_key is None:
+        return FileLayout(batch.format)
+    return FileLayout.of(batching.files.read(batch.layout_key, 0, _LAYOUT_BYTES))
 
 
 def _refuse_if_too_large(file: BinaryIO) -> None:

@@ -7,6 +7,7 @@ successor asks again under the same key. Prints one JSON object with what happen
 
 With ``--queue`` the first worker only accepts, and may die between the write and the message; the
 others are the queue's, and may die around every message. They end once nothing is open any more.
+With ``--batch`` all of them ask the rows of that batch, and end with it.
 """
 
 import argparse
@@ -28,14 +29,16 @@ import app
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
 from chalicelib.config import Settings
+from chalicelib.domain import batch as batches
 from chalicelib.domain.errors import ServiceError, VerificationEndedError
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import Answer, Person, Status, VerificationRequest
 from chalicelib.services import intake
+from chalicelib.services.batch_sweep import sweep as sweep_batches
 from chalicelib.services.ports import PortError, Provider, Repository, Write
 from chalicelib.services.sweep import sweep
 from chalicelib.services.verify import Policy, Tools, verify
-from local_stack.pump import Pump
+from local_stack.pump import Handler, Pump
 from tests.e2e.conftest import unused_number
 from tests.examples import NAME
 
@@ -136,16 +139,38 @@ def take_in(tools: Tools, serials: list[int], progress: Path) -> None:
 
 def work_off(container: Container, fate: Fate, is_over: Callable[[], bool]) -> None:
     """Receive until there is nothing left to do."""
-    bootstrap.override(container)
+    queue: Any = container.tools.queue
+    _receive(Pump(queue._client, queue._url, dying(app.worker, fate)), container, is_over)
 
-    def worker(event: Mapping[str, object], context: object) -> Any:
+
+def work_off_rows(container: Container, fate: Fate, batch_id: str) -> None:
+    """The same for a batch's rows."""
+    batching = container.batching()
+    queue: Any = batching.rows
+    sqs = queue._queue
+    pump = Pump(sqs._client, sqs._url, dying(app.row_worker, fate), batch=1)
+
+    def is_over() -> bool:
+        found = batching.batches.get(batch_id)
+        return found is None or found.ended_at is not None
+
+    _receive(pump, container, is_over)
+
+
+def dying(handler: Handler, fate: Fate) -> Handler:
+    """The same handler, but the worker may die around it."""
+
+    def worker(event: Mapping[str, object], context: object, /) -> Any:
         fate.may_die()
-        answer = app.worker(event, context)
+        answer = handler(event, context)
         fate.may_die()
         return answer
 
-    queue: Any = container.tools.queue
-    pump = Pump(queue._client, queue._url, worker)
+    return worker
+
+
+def _receive(pump: Pump, container: Container, is_over: Callable[[], bool]) -> None:
+    bootstrap.override(container)
     while True:
         try:
             if pump.once():
@@ -168,7 +193,10 @@ def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
     progress = options.folder / f"worker-{worker}"
     done = {int(line) for line in progress.read_text().split()} if progress.exists() else set()
     missing = [serial for serial in range(options.keys) if serial not in done]
-    if options.queue and worker:
+    if options.batch:
+        container = replace(bootstrap.build(Settings.from_env()), tools=tools, policy=POLICY)
+        work_off_rows(container, fate, options.batch)
+    elif options.queue and worker:
         work_off(Container(tools, POLICY), fate, lambda: nothing_open(tools, options.folder))
     elif options.queue:
         take_in(tools, missing, progress)
@@ -237,6 +265,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--keys", type=int, required=True)
     parser.add_argument("--queue", action="store_true")
+    parser.add_argument("--batch")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--deaths", type=float, default=0.03)
@@ -245,16 +274,17 @@ def main() -> None:
     options = parser.parse_args()
     fate = Fate(options.deaths, options.late)
     intake.RESEND_AFTER = RESEND
+    batches.STALLED_TIME = RESEND
     # Built before the forks, while no connection is open yet.
-    tools = bootstrap.build(Settings.from_env()).tools
+    built = bootstrap.build(Settings.from_env())
     tools = replace(
-        tools,
-        provider=MortalProvider(tools.provider, fate),
-        repository=mortal(tools.repository, fate),
+        built.tools,
+        provider=MortalProvider(built.tools.provider, fate),
+        repository=mortal(built.tools.repository, fate),
     )
     disturbed = disturb(
         lambda worker: live(worker, options, tools, fate),
-        lambda: sweep(tools=tools),
+        lambda: (sweep(tools=tools), sweep_batches(tools=tools, batching=built.batching())),
         workers=options.workers,
         seed=options.seed,
         seconds=options.seconds,

@@ -16,8 +16,11 @@ import pytest
 import requests
 
 import app
+from chalicelib.adapters import spreadsheet
+from chalicelib.bootstrap import Container
 from chalicelib.domain.events import EVENTS
-from local_stack.pump import Pump
+from local_stack.events import created
+from local_stack.pump import Handler, Pump
 from tests.e2e.callback_server import GOOD, CallbackServer
 from tests.e2e.conftest import (
     KEY,
@@ -183,6 +186,7 @@ def test_no_person_rests_or_leaks(
     # Nobody waits: sealed in the table while it is pending, ids only in the queue.
     texts += unwaited(running, monkeypatch, keep, numbers)
     texts += from_forms(watched, monkeypatch, keep)
+    texts += from_lists(running, monkeypatch, keep)
     assert "JSONDecodeError" in caplog.text
     texts += [("log", caplog.text.encode()), ("output", "".join(capsys.readouterr()).encode())]
     keep("list", running.call("GET", "/v1/verifications"))
@@ -334,13 +338,121 @@ def from_forms(
         yield "told", told.body + repr(told.headers).encode() + told.path.encode()
 
 
-def _work_off(running: Running, sqs: "SQSClient", strange: list[str]) -> None:
+def from_lists(
+    running: Running, patch: pytest.MonkeyPatch, keep: Callable[[str, Any], Any]
+) -> Iterator[tuple[str, bytes]]:
+    """Lists of marked persons: at rest in the bucket only, and there no longer than needed."""
+    good, bad = NUMBERS[80:90], HOPELESS[10:14]
+    running.admin("POST", "people", [{"name": NAME, "id_number": good[0]}])
+    running.close_breaker()
+
+    def listed(numbers: list[str], reference: str = "") -> bytes:
+        lines = ["姓名,身份证号,reference", *(f"{NAME},{one},{reference}" for one in numbers)]
+        return "\n".join(lines).encode("gb18030")
+
+    def made(content: bytes | None, **about: object) -> Any:
+        body: dict[str, object] = {"format": "csv", "max_age_seconds": 60, **about}
+        if content is not None:
+            body["content"] = base64.b64encode(content).decode()
+        answer = keep("batch", running.call("POST", "/v1/batches", body))
+        return answer.json() if answer.ok else None
+
+    batch = made(listed([*good, *bad, good[0], f"{NAME}{good[1]}"]))
+    swapped = made(f"姓名,身份证号\n{good[2]},{NAME}\n".encode())
+    told = made(listed(good[:2], reference=good[3]), dry_run=True)
+    large = made(None)
+    upload = large["upload"]
+    put = requests.put(upload["url"], listed(good), headers=upload["headers"], timeout=10)
+    assert put.ok, put.text
+    broken = [
+        made(f"{NAME},{good[4]}\n".encode()),
+        made(listed(good), columns={"name": NAME, "id_number": good[4]}),
+        made(f"姓名,身份证号\n{NAME},\0{good[4]}\n{'x' * 2000},{good[4]}".encode()),
+        made(listed(good).replace(b"\n", b"\xff\n"), encoding="utf-8"),
+    ]
+    for refused in ({"label": good[5]}, {"sheet": [NAME]}, {NAME: good[5]}, {"format": NAME}):
+        assert made(b"x", **refused) is None
+    people = set().union(*(spellings(text) for text in (NAME, *good)))
+    lying = _bucket(running)
+    assert len(lying) == 4 + len(broken) + 2, "two of them with a layout"
+    assert any(mark in body for body in lying.values() for mark in people), "nothing to be found"
+    yield from (("keys", key.encode()) for key in lying)
+    yield from (("waiting batches", item) for item in _whole_table(running))
+    ids = [one["id"] for one in (batch, swapped, told, large)]
+    with container_of(running, patch) as container, running.sqs() as sqs:
+        url = running.env["ROWS_QUEUE_URL"]
+        for key in (one for one in lying if one.startswith("uploads/")):
+            app.splitter(created(running.env["BUCKET_NAME"], key, 1, "etag"), None)
+        yield from (("rows' messages", text.encode()) for text in peek(sqs, url))
+        for one in ids:
+            keep("waiting", running.call("GET", f"/v1/batches/{one}/results"))
+        keep("resume", running.call("POST", f"/v1/batches/{told['id']}/resume"))
+        fault = {"kind": "reset", "times": 1, "match": {"id_number": good[6]}}
+        running.admin("POST", "faults", fault)
+        strange = [f"{NAME}{good[0]}", json.dumps({"rows": {NAME: good[0]}})]
+        _work_off(running, sqs, strange, queue="ROWS_QUEUE_URL", worker=app.row_worker)
+        dead = peek(sqs, dead_letters_of(sqs, url))
+        assert sorted(dead) == sorted(strange), "what was put there by hand, and nothing of ours"
+        _broken_reader(running, container, patch, made(listed(good)))
+    for one in [*ids, *(found["id"] for found in broken)]:
+        shown = keep("batch", running.call("GET", f"/v1/batches/{one}")).json()
+        assert shown["status"] == ("completed" if one in ids else "failed"), shown
+        keep("results", running.call("GET", f"/v1/batches/{one}/results"))
+    keep("batches", running.call("GET", "/v1/batches?limit=100"))
+    assert not _bucket(running), "the files are gone with the last row"
+
+
+def _broken_reader(
+    running: Running, container: Container, patch: pytest.MonkeyPatch, batch: Any
+) -> None:
+    """A fault of ours that knows a person, and then the batch is cancelled."""
+
+    def rows(*_: object, **__: object) -> Iterator[Any]:
+        raise ZeroDivisionError(f"{NAME}{NUMBERS[80]}")
+
+    key = f"uploads/{batch['id']}"
+    event = created(running.env["BUCKET_NAME"], key, 1, "etag")
+    with patch.context() as broken:
+        broken.setattr(spreadsheet, "rows", rows)
+        with pytest.raises(RuntimeError, match=r"^ZeroDivisionError$"):
+            app.splitter(event, None)
+    assert running.call("POST", f"/v1/batches/{batch['id']}/cancel").ok
+    assert container.batching().batches.get(batch["id"])
+
+
+def _bucket(running: Running) -> dict[str, bytes]:
+    env = running.env
+    client = boto3.client(
+        "s3",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    bucket = env["BUCKET_NAME"]
+    listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    found = {
+        one["Key"]: client.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+        for one in listed
+    }
+    client.close()
+    return found
+
+
+def _work_off(
+    running: Running,
+    sqs: "SQSClient",
+    strange: list[str],
+    *,
+    queue: str = "QUEUE_URL",
+    worker: Handler = app.worker,
+) -> None:
     """Everything in the queue, and what nobody can read five times."""
-    url = running.env["QUEUE_URL"]
+    url = running.env[queue]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
     for text in strange:
         sqs.send_message(QueueUrl=url, MessageBody=text)
-    pump = Pump(sqs, url, app.worker)
+    pump = Pump(sqs, url, worker)
     while pump.once():
         pass
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,16 @@ import requests
 
 from chalicelib import bootstrap
 from chalicelib.config import Settings
+from chalicelib.domain.batch import BatchStatus, FileLayout
 from chalicelib.domain.caps import DAY, MONTH
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import CHINA, Action, Status
+from chalicelib.services import batches
+from chalicelib.services.batch_results import ResultLine, page
+from chalicelib.services.batches import BatchRequest
 from chalicelib.services.resolve import resolve
+from chalicelib.services.split import split
 from chalicelib.services.sweep import sweep
 from local_stack import dynoxide
 from local_stack.aws import AwsServer
@@ -32,10 +37,13 @@ from mock_server import Options, create_app
 from mock_server.serving import Server
 from tests.e2e.conftest import ROOT, unused_number
 from tests.e2e.crash_harness import CLIENT, HIDDEN_SECONDS, LEASE
+from tests.examples import NAME
 
 # Locked moto takes three times as long for each; the fewer keep the suite short without dynoxide.
 KEYS = 300 if dynoxide.find() else 120
 QUEUED = 80 if dynoxide.find() else 60
+ROWS = 150
+TWICE = 30
 OPS = Client("ops", (), frozenset({"admin"}))
 
 
@@ -81,7 +89,8 @@ def place(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
             "ROWS_QUEUE_URL": names.rows_queue_url,
             "BUCKET_NAME": names.bucket,
         }
-        _hide_shortly(aws.url, names.queue_url)
+        for url in (names.queue_url, names.rows_queue_url):
+            _hide_shortly(aws.url, url)
         for name, value in env.items():
             monkeypatch.setenv(name, value)
         yield Place(mock.url)
@@ -114,6 +123,51 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(place: Place, tmp_path: 
 def test_nor_is_what_the_queue_brings_under_a_cap(place: Place, tmp_path: Path) -> None:
     disturbed(tmp_path, "--keys", str(QUEUED), "--queue", "--deaths", "0.06")
     nothing_is_paid_twice_or_lost(place, QUEUED)
+
+
+def test_nor_are_the_rows_of_a_batch(place: Place, tmp_path: Path) -> None:
+    """Every row has one end, in order; what is charged is what the result file says."""
+    container = bootstrap.build(Settings.from_env())
+    tools, batching = container.tools, container.batching()
+    people = [f"{NAME},{unused_number(serial)}" for serial in range(ROWS)]
+    listed = ["name,id_number", *people, f"{NAME},1", *people[:TWICE], f"{NAME},2"]
+    request = BatchRequest(FileLayout("csv"), "\n".join(listed).encode())
+    owner = replace(OPS, name="local")
+    batch = batches.create(request, client=owner, tools=tools, batching=batching).batch
+    split(batch.upload_key, tools=tools, batching=batching, policy=container.policy)
+    disturbed(tmp_path, "--keys", "0", "--batch", batch.id, "--deaths", "0.02")
+    found = batching.batches.get(batch.id)
+    assert found
+    assert (found.status, found.progress.done) == (BatchStatus.COMPLETED, found.total)
+    now = tools.clock.now()
+
+    def lines() -> Sequence[ResultLine]:
+        return page(found, 1, 5000, repository=tools.repository, batching=batching).lines
+
+    assert [line.row for line in lines()] == [*range(2, len(listed) + 1)]
+    assert Counter(line.reason for line in lines())["waiting"] == 0
+    unknown = [line for line in lines() if line.billed == "unknown"]
+    assert unknown, "no worker died at a moment that matters"
+    free = 0
+    for line in unknown:
+        paid = place.paid(line.row - 2)
+        free += not paid
+        resolve(
+            line.verification_id,
+            billed=Billed.YES if paid else Billed.NO,
+            action=Action.CLOSE,
+            client=OPS,
+            repository=tools.repository,
+            clock=tools.clock,
+            tell=tools.tell,
+        )
+    assert {place.paid(serial) for serial in range(ROWS)} <= {0, 1}
+    assert place.paid_in_all() + free == ROWS == found.payable
+    assert sum(line.billed == "yes" for line in lines()) == place.paid_in_all()
+    days = [(now - timedelta(days=back)).astimezone(CHINA).date() for back in (1, 0)]
+    usage = tools.repository.usage(days, None)
+    assert sum(day.billed["yes"] for day in usage) == place.paid_in_all()
+    assert sum(line.reason.startswith("duplicate_of:") for line in lines()) == TWICE
 
 
 def nothing_is_paid_twice_or_lost(place: Place, keys: int) -> None:

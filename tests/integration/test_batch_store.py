@@ -19,7 +19,6 @@ from chalicelib.domain.batch import (
     Batch,
     BatchStatus,
     Chunk,
-    FileLayout,
     FileProblem,
     Pause,
     RowEnd,
@@ -49,7 +48,8 @@ FULL = Batch(
     client="shop",
     created_at=START,
     status=BatchStatus.PAUSED,
-    layout=FileLayout("csv", {"name": "姓名", "id_number": 2}, "表1", "gb18030"),
+    format="csv",
+    layout_key="layouts/bat_1",
     revision=4,
     due_at=START + timedelta(days=7),
     fingerprint="f",
@@ -92,7 +92,7 @@ def batches(
 
 
 def draft(batch_id: str = "bat_1", *, client: str = "shop", at: datetime = START) -> Batch:
-    return rules.new(Batch(batch_id, client, at, BatchStatus.AWAITING_UPLOAD, FileLayout("csv")))
+    return rules.new(Batch(batch_id, client, at, BatchStatus.AWAITING_UPLOAD, "csv"))
 
 
 def chunk(row: int = 2, *, end: int = 90, ends: tuple[RowEnd, ...] = ENDS) -> Chunk:

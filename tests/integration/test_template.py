@@ -18,7 +18,7 @@ import pytest
 
 from app import app
 from chalicelib.config import Settings
-from chalicelib.domain.batch import FILES_TIME
+from chalicelib.domain.batch import FILES_TIME, UPLOADS
 from chalicelib.domain.errors import TooManyRequestsError, UnexpectedError
 from chalicelib.entrypoints.errors import STATUSES, problem
 from local_stack.gateway import MAX_BODY, ApiServer
@@ -266,7 +266,10 @@ class TestQueue:
         assert event["Properties"]["Pattern"] == {
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [{"Ref": "Bucket"}]}},
+            "detail": {
+                "bucket": {"name": [{"Ref": "Bucket"}]},
+                "object": {"key": [{"prefix": UPLOADS}]},
+            },
         }
 
 

@@ -28,7 +28,7 @@ from chalicelib.domain.errors import BatchStateError
 from tests.fakes.clock import START
 
 NOW = START + timedelta(minutes=1)
-DRAFT = rules.new(Batch("bat_1", "shop", START, BatchStatus.AWAITING_UPLOAD, FileLayout("csv")))
+DRAFT = rules.new(Batch("bat_1", "shop", START, BatchStatus.AWAITING_UPLOAD, "csv"))
 SPLIT = Split("rows", "rows.index", 1, 3, 1, 0, {"id_number_empty": 1})
 SPLITTING = rules.split_begun(DRAFT, ("rows", "rows.index"), NOW)
 CHECKED = rules.split_done(replace(SPLITTING, dry_run=True), SPLIT, NOW)
@@ -101,6 +101,15 @@ class TestStates:
             assert (ended.due_at, ended.ended_at, ended.paused) == (NOW, NOW, None)
             clean = rules.files_deleted(ended)
             assert (clean.files, clean.due_at, clean.status) == ((), None, status)
+
+    def test_a_layout_lies_beside_its_file(self) -> None:
+        layout = FileLayout("xlsx", {"name": "姓名", "id_number": 2}, "表1", None)
+        assert FileLayout.of(layout.text()) == layout
+        made = rules.new(replace(DRAFT, format="xlsx"), layout)
+        assert (
+            made.files == ("uploads/bat_1", made.layout_key) == (*made.files[:1], "layouts/bat_1")
+        )
+        assert rules.new(DRAFT, FileLayout("csv")) == DRAFT
 
     def test_all_of_its_files_are_known(self) -> None:
         assert DRAFT.files == ("uploads/bat_1",)

@@ -58,6 +58,15 @@ class TestWritten:
             ["1" + "*" * 17, "*" * 11],
         ]
 
+    def test_columns_that_were_chosen(self, place: BatchWorld) -> None:
+        """They lie in the bucket too: somebody may take a person for a title."""
+        layout = FileLayout("csv", {"name": NAME, "id_number": 2}, encoding="utf-8")
+        batch = place.made(f"{NAME},x\n甲,{number(1)}\n".encode(), layout=layout)
+        assert NAME not in str(place.batches.items)
+        done = place.split(batch)
+        assert (done.total, done.hopeless) == (1, 0)
+        assert set(place.files.objects) == {done.rows_key, done.index_key}
+
     def test_a_dry_run_sends_nothing(self, place: BatchWorld) -> None:
         batch = place.started(csv_of(people(3)), dry_run=True)
         assert (batch.status, batch.payable) == (BatchStatus.CHECKED, 3)
