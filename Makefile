@@ -8,7 +8,7 @@ BIN := .venv/bin
 
 setup: .venv/.done
 
-.venv/.done: requirements.txt requirements-dev.txt mock_server/requirements.txt constraints.txt
+.venv/.done: requirements.txt requirements-dev.txt mock_server/requirements.txt client/requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 setup"; exit 1; }
 	$(PYTHON) -m venv .venv

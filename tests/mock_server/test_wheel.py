@@ -1,5 +1,7 @@
-"""The mock as others install it: built, put into an empty environment, used from another folder."""
+"""The wheel as others install it: built, put into empty environments, used from another folder."""
 
+import csv
+import json
 import os
 import shutil
 import subprocess
@@ -9,8 +11,11 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
+from client.exits import Exit
 from mock_server.version import VERSION
+from tests.client.fake_service import serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,13 +75,25 @@ def build(place: Path) -> tuple[Path, set[str]]:
     ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info")
     shutil.copytree(ROOT, source, ignore=ignored)
     held = {
-        str(file.relative_to(source)) for file in source.glob("mock_server/**/*") if file.is_file()
+        str(file.relative_to(source))
+        for part in ("client", "mock_server")
+        for file in source.glob(f"{part}/**/*")
+        if file.is_file()
     }
     make_sdist = f"import setuptools.build_meta as b; b.build_sdist({str(place)!r})"
     run(sys.executable, "-c", make_sdist, cwd=source, path=backend)
     sdist = place / f"eryaosu-{VERSION}.tar.gz"
     pip("wheel", "--no-deps", "--no-build-isolation", sdist, cwd=place, path=backend)
     return place / f"eryaosu-{VERSION}-py3-none-any.whl", held
+
+
+def environment(place: Path, *wanted: str | Path) -> Path:
+    """An empty environment with nothing but what is wanted; give the folder of its programs."""
+    run(sys.executable, "-m", "venv", "--without-pip", place, cwd=place.parent)
+    python = place / "bin" / "python"
+    flags = ("install", "--no-compile", "-c", ROOT / "constraints.txt")
+    pip("--python", python, *flags, *wanted, cwd=place.parent)
+    return place / "bin"
 
 
 def test_it_works_where_it_is_installed(tmp_path: Path) -> None:
@@ -87,22 +104,51 @@ def test_it_works_where_it_is_installed(tmp_path: Path) -> None:
         metadata = message_from_bytes(archive.read(f"eryaosu-{VERSION}.dist-info/METADATA"))
     assert {file for file in packed if ".dist-info/" not in file} == held
     assert f"eryaosu-{VERSION}.dist-info/licenses/LICENSE" in packed
-    needed = (ROOT / "mock_server" / "requirements.txt").read_text("utf-8").splitlines()
-    names = sorted(line.partition(">=")[0] for line in needed if not line.startswith("#"))
     required = metadata.get_all("Requires-Dist", [])
-    assert sorted(r.partition("<")[0] for r in required if 'extra == "mock"' in r) == names
-    assert len(required) == len(names)
+    parts = {"mock": "mock_server", "client": "client"}
+    for extra, part in parts.items():
+        needed = (ROOT / part / "requirements.txt").read_text("utf-8").splitlines()
+        names = sorted(line.partition(">=")[0] for line in needed if not line.startswith("#"))
+        mine = [r for r in required if f'extra == "{extra}"' in r]
+        assert sorted(r.partition("<")[0] for r in mine) == names
+    assert all("extra ==" in r for r in required)
 
-    bin_ = tmp_path / "venv" / "bin"
-    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
-    constraints = ROOT / "constraints.txt"
-    wanted = (f"{wheel}[mock]", "pytest", "pytest-xdist", "-c", constraints)
-    pip("--python", bin_ / "python", "install", "--no-compile", *wanted, cwd=tmp_path)
+    _the_mock(tmp_path, wheel)
+    _the_client(tmp_path, wheel)
 
-    assert "--people FILE" in run(bin_ / "eryaosu-mock", "--help", cwd=tmp_path)
 
-    project = tmp_path / "project"
+def _the_mock(place: Path, wheel: Path) -> None:
+    bin_ = environment(place / "mock", f"{wheel}[mock]", "pytest", "pytest-xdist")
+    assert "--people FILE" in run(bin_ / "eryaosu-mock", "--help", cwd=place)
+    told = subprocess.run([bin_ / "eryaosu", "usage"], capture_output=True, text=True, check=False)
+    assert told.returncode == Exit.FAULT
+    assert "pip install 'eryaosu[client]'" in told.stderr
+
+    project = place / "project"
     project.mkdir()
     (project / "test_use.py").write_text(TESTS, "utf-8")
     (project / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", "utf-8")
     assert "6 passed" in run(bin_ / "python", "-m", "pytest", "-n", "2", cwd=project)
+
+
+def _the_client(place: Path, wheel: Path) -> None:
+    bin_ = environment(place / "client", f"{wheel}[client]")
+    assert "eryaosu batch" in run(bin_ / "eryaosu", "batch", "--help", cwd=place)
+    people = [("姓名", "身份证号"), ("张三", "11010519491231002X"), ("李四", "110105194912310038")]
+    with (place / "people.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(people)
+    book = Workbook()
+    assert book.active is not None
+    for row in people:
+        book.active.append(row)
+    book.save(place / "people.xlsx")
+    with serving() as service:
+        for file in ("people.csv", "people.xlsx"):
+            told = run(bin_ / "eryaosu", "batch", file, "--url", service.url, "--json", cwd=place)
+            assert json.loads(told)["out"] == f"{file}.result.csv"
+            result = (place / f"{file}.result.csv").read_text("utf-8-sig").splitlines()
+            assert [line.split(",")[2] for line in result] == ["outcome", "match", "mismatch"]
+    program = (
+        "import importlib.util as u; print([n for n in ('flask', 'chalicelib') if u.find_spec(n)])"
+    )
+    assert run(bin_ / "python", "-c", program, cwd=place) == "[]\n"
