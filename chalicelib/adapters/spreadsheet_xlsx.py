@@ -28,7 +28,7 @@ def records(stream: BinaryIO, sheet: str | None) -> Iterator[tuple[int, list[Cel
     strings = (
         spreadsheet_strings.read(archive, book.strings) if archive.has(book.strings) else Strings()
     )
-    merged = Merged(archive.chunks(part, size=1 << 18))
+    merged = Merged(archive.chunks(part))
     rows = _Rows(strings, merged)
     for _ in spreadsheet_xml.parse(archive.chunks(part), rows.start, rows.end, rows.characters):
         yield from rows.ready

@@ -17,6 +17,7 @@ from chalicelib.domain.batch_file import DAMAGED, FileError
 MAX_UNPACKED = 512 * 1_000_000
 MAX_PARTS = 2_000
 _MAX_READ = 1 << 20  # some hundred bytes a part; zipfile reads the whole directory at once
+_CHUNK = 1 << 16
 _ENCRYPTED = 0x1
 
 
@@ -47,13 +48,13 @@ class Archive:
         """Whether there is such a part."""
         return name in self._zip.NameToInfo
 
-    def chunks(self, name: str, size: int = 1 << 16) -> Iterator[bytes]:
+    def chunks(self, name: str) -> Iterator[bytes]:
         """A part piece by piece; raises FileError."""
         with errors():
             if not self.has(name):
                 raise FileError(DAMAGED)
             with self._zip.open(name) as part:
-                while chunk := part.read(size):
+                while chunk := part.read(_CHUNK):
                     yield chunk
 
 
