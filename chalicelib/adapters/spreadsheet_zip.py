@@ -6,6 +6,7 @@ finds the checksum wrong.
 """
 
 import io
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,12 +59,16 @@ class Archive:
                     yield chunk
 
 
+# Not OSError: the caller's own stream may fail, and be good the next time.
+_ERRORS = (BadZipFile, EOFError, NotImplementedError, ValueError, struct.error, zlib.error)
+
+
 @contextmanager
 def errors() -> Iterator[None]:
     """Whatever zipfile finds wrong is one error."""
     try:
         yield
-    except (BadZipFile, EOFError, NotImplementedError, OSError, ValueError, zlib.error) as exc:
+    except _ERRORS as exc:
         raise FileError(DAMAGED) from exc
 
 
@@ -80,6 +85,8 @@ class _Bounded(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:
+            raise BadZipFile  # which a file would call an OSError
         return self._stream.seek(offset, whence)
 
     def tell(self) -> int:
