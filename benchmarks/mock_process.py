@@ -39,6 +39,13 @@ def free_port() -> int:
         return port
 
 
+def listens(port: int) -> bool:
+    """Whether something takes connections there."""
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Mock:
     """A mock that runs and has answered once.

@@ -1,23 +1,28 @@
 """A warm verification beside the tutorial's, in one process and one run.
 
-``python -m benchmarks.verification``. AWS and the upstream run in a process of their own, so the
+``python -m benchmarks.verification``. AWS and the upstream run in processes of their own, so the
 CPU time of this one is the handlers' own: reading the event, checking, signing and parsing AWS's
-calls, the upstream's POST. Write units are those that the stand-in dynoxide reports; without it
-(``make peers``) only the calls are counted.
+calls, the upstream's POST. Both upstreams are the mock, once over https as the real one is, once
+over plain http, where the price of a connection does not show. Write units are those that the
+stand-in dynoxide reports; without it (``make peers``) only the calls are counted.
 """
 
 import json
 import os
+import subprocess
+import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from benchmarks import stack_process
+from benchmarks import mock_process, stack_process
 from local_stack import dynoxide
 
 Handler = Callable[[dict[str, Any], object], Any]
@@ -106,19 +111,24 @@ def silence() -> None:
     bootstrap.log_to(Path(os.devnull).open("w"))  # noqa: SIM115  # for as long as this runs
 
 
-def measure() -> None:
-    """Print the table; the environment is the running stack's."""
+def measure(upstream: str, ca_bundle: Path, *, required: bool) -> None:
+    """Print the table for one upstream; the rest of the environment is the running stack's."""
     from app import app
     from benchmarks import tutorial
     from chalicelib import bootstrap
+    from chalicelib.adapters import transport
 
+    os.environ |= {"UPSTREAM_URL": upstream, "REQUESTS_CA_BUNDLE": str(ca_bundle)}
+    transport.DEFAULT_CA_BUNDLE_PATH = str(ca_bundle)  # type: ignore[attr-defined]
+    bootstrap.override(None)
     silence()
     tools = bootstrap.container().tools
     ours, theirs = Counted(), Counted()
     handlers: dict[str, Handler] = {"tutorial": tutorial.handler, "ours": app}
     # Everybody matches, so that the answer comes with derived fields to seal.
     people = [{"name": NAME, "id_number": number(n)} for n in range(100 + ROUNDS * CALLS)]
-    requests.post(f"{os.environ['MOCK_URL']}/__admin/people", json=people, timeout=10)
+    admin = upstream.rpartition("/")[0] + "/__admin/people"
+    requests.post(admin, json=people, timeout=10, verify=str(ca_bundle)).raise_for_status()
     for handler in handlers.values():
         cpu(handler, range(3))  # warm
     for client in (tools.repository._client, tools.sealer._client, tools.secrets._client):  # type: ignore[attr-defined]  # noqa: SLF001
@@ -132,11 +142,12 @@ def measure() -> None:
             spent = cpu(handler, serials)
             best[name] = min(spent, best.get(name, spent))
     calls, ratio = ROUNDS * CALLS, best["ours"] / best["tutorial"]
-    print("A warm verification                   tutorial       ours      ratio")
+    verdict = f"  required <= {CPU_RATIO} {'met' if ratio <= CPU_RATIO else 'NOT MET'}"
+    title = f"A warm verification over {upstream.partition(':')[0]}"
+    print(f"{title:38}tutorial       ours      ratio")
     print(
         f"  own CPU, ms, best of {ROUNDS} rounds      {best['tutorial'] * 1e3:9.2f}"
-        f"  {best['ours'] * 1e3:9.2f}  {ratio:9.2f}"
-        f"  required <= {CPU_RATIO} {'met' if ratio <= CPU_RATIO else 'NOT MET'}"
+        f"  {best['ours'] * 1e3:9.2f}  {ratio:9.2f}{verdict if required else ''}"
     )
     print(_units(theirs, ours, calls))
     for name, counted in (("tutorial", theirs), ("ours", ours)):
@@ -152,11 +163,37 @@ def _units(theirs: Counted, ours: Counted, calls: int) -> str:
     return f"{label}{one:8.2f}  {other:9.2f}  {other / one:9.2f}"
 
 
+@contextmanager
+def tls_mock(folder: Path) -> Iterator[tuple[str, Path]]:
+    """A mock over https: its URL, and all authorities that the world trusts with its own."""
+    port, bundle = mock_process.free_port(), folder / "bundle.pem"
+    ca_file = folder / "ca.pem"
+    url = f"https://{mock_process.HOST}:{port}{mock_process.PATH}"
+    process = subprocess.Popen(
+        mock_process.ours(port, "--tls", str(ca_file)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not mock_process.listens(port):
+            if process.poll() is not None:
+                raise RuntimeError("the mock did not start")
+            time.sleep(0.01)
+        bundle.write_bytes(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + ca_file.read_bytes())
+        yield url, bundle
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def main() -> None:
-    """Start the stack in another process, measure against it in this one, stop it."""
-    with stack_process.running(*(["--dynoxide"] if dynoxide.find() else [])) as env:
+    """Start the stack and a mock in other processes, measure against them in this one."""
+    flags = ["--dynoxide"] if dynoxide.find() else []
+    with tempfile.TemporaryDirectory() as name, stack_process.running(*flags) as env:
         os.environ.update(env)
-        measure()
+        with tls_mock(Path(name)) as (url, bundle):
+            measure(url, bundle, required=True)
+            measure(env["UPSTREAM_URL"], bundle, required=False)
 
 
 if __name__ == "__main__":

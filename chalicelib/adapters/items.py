@@ -74,6 +74,7 @@ def _attempt_fields(attempt: Attempt) -> dict[str, object]:
         "upstream_request_id": attempt.upstream_request_id,
         "billed": attempt.billed,
         "counted": attempt.counted,
+        "took": attempt.took,
     }
 
 
@@ -122,6 +123,7 @@ def _attempt_of(fields: Mapping[str, Any]) -> Attempt:
         upstream_request_id=fields.get("upstream_request_id"),
         billed=Billed(fields["billed"]),
         counted=None if counted is None else (counted[0], Billed(counted[1])),
+        took=tuple(fields.get("took", ())),
     )
 
 

@@ -7,6 +7,7 @@
     stored submission      F#<id>          F
     disabled endpoint      E#<client>      <endpoint>
     usage of a day         U#<day>         <client>#<shard>
+    cap of a day or month  CAP#<period>    <client>, * for all
     breaker                BREAKER         B
 
 The indexes hold keys only: by day, newest first, and what is open by due time; verifications,
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from chalicelib.adapters.notation import exact, item_of
+from chalicelib.domain.caps import CapCounter
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import CHINA, Status, Verification, utc
 
@@ -72,6 +74,11 @@ def usage_key(day: date, sort: str) -> Key:
 def usage_day(day: date) -> str:
     """What all counters of a day stand under."""
     return f"U#{day.isoformat()}"
+
+
+def cap_key(counter: CapCounter) -> Key:
+    """Where a cap's counter stands."""
+    return item_of({"PK": f"CAP#{counter.period}", "SK": counter.owner})
 
 
 BREAKER_KEY = item_of({"PK": "BREAKER", "SK": "B"})

@@ -1,7 +1,7 @@
 """The repository port over the one table in DynamoDB."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from chalicelib.adapters.notation import fields_of, plain
 from chalicelib.adapters.table import RANDOM, TRIES, Table
 from chalicelib.adapters.writes import Layout, absent, same
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import CapCounter
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    CapReachedError,
     Clock,
     ConflictError,
     ContendedError,
@@ -77,7 +79,7 @@ class DynamoRepository:
         return Hold(subject, holder_id, self.get(holder_id))
 
     def write(self, write: Write) -> None:
-        """Do it; raises ConflictError, HoldConflictError, ContendedError, UnavailableError.
+        """Do it; raises the port's errors, and UnavailableError.
 
         Every try is conditional on ``before``, so at most one takes effect. Where its condition
         fails or its reply stays away, the item tells whether an earlier one did: the attempts'
@@ -89,6 +91,8 @@ class DynamoRepository:
             self._table.pause_before(len(seen))
             fault = self._sent(write, shards[len(seen) % len(shards)])
             if fault is None or self._found_done(write, fault):
+                return
+            if fault.contended and self._found_full(write):
                 return
             seen.append(fault)
         error = self._table.unavailable(seen[-1])
@@ -112,7 +116,10 @@ class DynamoRepository:
     def _found_done(self, write: Write, fault: "Fault") -> bool:
         """Whether the write was done in spite of the fault; raises if it never can be."""
         if fault.refused is not None and 0 not in fault.refused:
-            raise HoldConflictError from fault.error
+            full = [cap.counter for n, cap in enumerate(write.caps, 1) if n in fault.refused]
+            if len(full) < len(fault.refused):
+                raise HoldConflictError from fault.error
+            raise CapReachedError(full) from fault.error
         if fault.refused is None and not fault.unsure:
             return False
         current = self._standing(write.after.id, fault)
@@ -121,6 +128,22 @@ class DynamoRepository:
         if fault.refused is not None:
             raise ConflictError(current) from fault.error
         return False
+
+    def _found_full(self, write: Write) -> bool:
+        """As ``_found_done``, where others are at the same counters: a read ends the crowd."""
+        held = self.taken([cap.counter for cap in write.caps])
+        full = [cap.counter for cap in write.caps if held[cap.counter] >= cap.limit]
+        if not full:
+            return False
+        # An earlier try may have taken the last one itself, and a replay never needs any.
+        current = self.get(write.after.id)
+        if current == write.after:
+            return True
+        if _revision(current) != _revision(write.before):
+            raise ConflictError(current)
+        if write.take is not None and self.holder(write.take.subject) != write.take:
+            raise HoldConflictError
+        raise CapReachedError(full)
 
     def _standing(self, verification_id: str, fault: "Fault") -> Verification | None:
         """What stands there now: a failed condition says it, or else it is read."""
@@ -156,6 +179,11 @@ class DynamoRepository:
             usage.add({name: counters[name] for name in counters.keys() - {"PK", "SK"}})
         return usage
 
+    def taken(self, counters: Sequence[CapCounter]) -> Mapping[CapCounter, int]:
+        """How many hold a place on each of these."""
+        items = {counter: self._table.item(keys.cap_key(counter)) for counter in counters}
+        return {counter: plain(item["taken"]) if item else 0 for counter, item in items.items()}
+
     def breaker(self) -> Breaker:
         """The breaker as it stands."""
         item = self._table.item(keys.BREAKER_KEY)
@@ -177,6 +205,10 @@ class DynamoRepository:
             standing = fault.refused[0]
             return standing is not None and breaker_of(standing) == breaker
         return True
+
+
+def _revision(verification: Verification | None) -> int | None:
+    return None if verification is None else verification.revision
 
 
 def _worth_a_try(seen: "Sequence[Fault]") -> bool:

@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, NotRequired, TypedDict
 
 from chalicelib.adapters.items import verification_item
-from chalicelib.adapters.keys import hold_key, person_key, usage_key, verification_key
+from chalicelib.adapters.keys import cap_key, hold_key, person_key, usage_key, verification_key
 from chalicelib.adapters.notation import epoch, item_of, marshalled
 from chalicelib.adapters.outbox_items import delivery_item
+from chalicelib.domain.caps import Cap, CapCounter
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Hold, Write
@@ -79,7 +80,9 @@ class Layout(NamedTuple):
     def beside(
         self, write: Write, now: datetime, shard: int
     ) -> "Iterator[TransactWriteItemTypeDef]":
-        """What has to change with the verification; ``shard`` is the usage's."""
+        """What has to change with the verification, caps first; ``shard`` is the usage's."""
+        yield from (self._cap(cap) for cap in write.caps)
+        yield from (self._given_back(*given) for given in write.given_back.items())
         yield from self._usage(write, shard)
         if write.delivery is not None:
             yield self._delivery(write.delivery)
@@ -89,6 +92,27 @@ class Layout(NamedTuple):
             yield from self._take(write.take, write.after.id, now)
         if write.release is not None:
             yield self._release(write.release, write.after.id)
+
+    def _cap(self, cap: Cap) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": cap_key(cap.counter),
+                "UpdateExpression": "ADD taken :one",
+                "ConditionExpression": "attribute_not_exists(taken) OR taken < :cap",
+                "ExpressionAttributeValues": item_of({":one": 1, ":cap": cap.limit}),
+            }
+        }
+
+    def _given_back(self, counter: CapCounter, number: int) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": cap_key(counter),
+                "UpdateExpression": "ADD taken :given",
+                "ExpressionAttributeValues": item_of({":given": -number}),
+            }
+        }
 
     def _usage(self, write: Write, shard: int) -> "Iterator[TransactWriteItemTypeDef]":
         """One ADD an item: a transaction takes no item twice."""

@@ -13,8 +13,8 @@ a cautious default that the setting ``BILLED_CODES`` overrides.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -52,8 +52,7 @@ class Trip(StrEnum):
     HOLD = "hold"  # opens it until a human acted
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table.
 
     Exactly one of ``outcome`` and ``problem`` (a key of ``PROBLEMS``) is set. ``settled`` says
@@ -75,8 +74,7 @@ class Row:
         return self.problem != "outcome_unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A refusal or failure as callers see it: ``billed`` unless a verification knows better."""
 
     code: str
@@ -105,6 +103,7 @@ PROBLEMS: Mapping[str, Problem] = {
         Problem("idempotency_key_reused"),
         Problem("verification_in_progress", Billed.UNKNOWN, retryable=True),
         Problem("not_unknown"),
+        Problem("budget_exhausted", retryable=True),
         Problem("upstream_throttled", retryable=True),
         Problem("upstream_maintenance", retryable=True),
         Problem("upstream_unreachable", retryable=True),
@@ -304,13 +303,13 @@ def find(code: str, billed: Mapping[str, Billed] | None = None) -> Row:
     """
     row = ROWS.get(code) or _family(code)
     override = (billed or {}).get(code)
-    return row if override is None else replace(row, billed=override)
+    return row if override is None else row._replace(billed=override)
 
 
 def _family(code: str) -> Row:
     for pattern, row in _GATEWAY_FAMILIES:
         if pattern.fullmatch(code):
-            return replace(row, code=code)
+            return row._replace(code=code)
     return _lost(code, 504, "")
 
 

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.domain.verification import Status, Verification, utc
 
@@ -68,8 +69,7 @@ class Fault(StrEnum):
 _HOPELESS = {Fault.MALFORMED_URL, Fault.NOT_HTTPS}
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackResult:
+class CallbackResult(NamedTuple):
     """How one attempt ended: an HTTP status or a fault, and ``Retry-After`` as it came."""
 
     code: int | Fault
@@ -77,8 +77,7 @@ class CallbackResult:
     retry_after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryAttempt:
+class DeliveryAttempt(NamedTuple):
     """One attempt that has ended at ``at``."""
 
     at: datetime

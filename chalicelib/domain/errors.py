@@ -35,6 +35,7 @@
     ├── NotUnknownError                     not_unknown
     ├── VerificationEndedError              ended without an outcome; its code is the problem's own
     ├── BreakerOpenError                    calls are stopped; its code is the cause's own
+    ├── BudgetExhaustedError                budget_exhausted: a cap on paid calls is reached
     ├── ServiceUnavailableError             service_unavailable: table, key or secret out of reach
     └── UnexpectedError                     outcome_unknown: a fault of ours in a paid call
 
@@ -296,4 +297,14 @@ class BreakerOpenError(ServiceError):
             "again later."
         )
         self.code = cause
+        self.retry_after = retry_after
+
+
+class BudgetExhaustedError(ServiceError):
+    """A cap is reached and nothing was sent; ``retry_after`` (seconds) until its period is over."""
+
+    code = "budget_exhausted"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
         self.retry_after = retry_after

@@ -130,6 +130,9 @@ EVENTS: Mapping[str, Kind] = {
         "problem code until_human",
         Metric.BREAKER_OPEN,
     ),
+    "breaker_closed": _kind("a human said that the cause is mended", "by"),
+    "resolved": _kind("a human settled an unknown", f"{_OF_A_VERIFICATION} problem billed by"),
+    "erased": _kind("a person was erased", f"{_OF_A_VERIFICATION} by"),
     "person_not_kept": _kind(
         "the key service was out of reach, so the derived fields are not kept",
         "verification_id client error",
@@ -268,6 +271,22 @@ def breaker_opened(breaker: Breaker, row: Row) -> Event:
     }
     level: Level = "ERROR" if row.acts is Acts.OWNER else "WARNING"
     return Event("breaker_opened", level, members, {Metric.BREAKER_OPEN: 1})
+
+
+def breaker_closed(by: Client) -> Event:
+    """Calls may be made again."""
+    return Event("breaker_closed", "INFO", {"by": by.name})
+
+
+def resolved(found: Verification, by: Client) -> Event:
+    """As it stands now; ``billed`` is what the human said."""
+    members = {**_of(found), "problem": _problem(found), "billed": found.billed, "by": by.name}
+    return Event("resolved", "INFO", members)
+
+
+def erased(found: Verification, by: Client) -> Event:
+    """Nothing of the person is left."""
+    return Event("erased", "INFO", {**_of(found), "by": by.name})
 
 
 def person_not_kept(found: Verification, error: str) -> Event:

@@ -2,23 +2,27 @@
 
     {"appcode": "…", "id_key": "…", "hash_key": "…",
      "clients": [{"name": "shop", "key_sha256": ["<64 hex>"], "scopes": ["verify", "read"],
-                  "max_age_seconds": 600,
+                  "max_age_seconds": 600, "caps": {"day": 500},
                   "callback": {"hosts": ["shop.example"], "secret": "whsec_…"}}],
+     "caps": {"day": 1000, "month": 20000},
      "sources": {…}}
 
 ``id_key`` makes ids and fingerprints and is created once; ``hash_key`` makes subjects and may
 rotate. A client has one or two hashes of keys, so that a key can be rotated. ``sources`` are the
-forms whose webhooks we take (``source_entry``). Errors name the field and never show a value.
+forms whose webhooks we take (``source_entry``). ``caps`` bound the paid calls, of all and of each
+(``caps``). Errors name the field and never show a value.
 """
 
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from chalicelib.domain.callback import ClientCallback, read_client_callback
+from chalicelib.domain.caps import ALL, NO_LIMITS, Cap, Limits, in_force
 from chalicelib.domain.secret_fields import (
     MAX_AGE_LIMIT as MAX_AGE_LIMIT,  # noqa: PLC0414  # known under this module's name
 )
@@ -27,6 +31,7 @@ from chalicelib.domain.secret_fields import (
 )
 from chalicelib.domain.secret_fields import (
     check_unique,
+    read_caps,
     read_max_age,
     read_name,
     read_object,
@@ -52,6 +57,7 @@ class Client:
     scopes: frozenset[str]
     max_age_seconds: int | None = None
     callback: ClientCallback | None = None
+    caps: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Secret:
     hash_key: bytes = field(repr=False)
     clients: tuple[Client, ...]
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
+    caps: Limits = NO_LIMITS
 
     @property
     def appcode_mark(self) -> str:
@@ -76,6 +83,19 @@ class Secret:
             return source.callback.secret if source.callback else None
         client = next((client for client in self.clients if client.name == owner), None)
         return client.callback.secret if client and client.callback else None
+
+    def caps_of(self, owner: str, now: datetime) -> tuple[Cap, ...]:
+        """The caps that a call of this client or source meets now."""
+        own = [limits for limits in self._own_caps() if limits[0] == owner]
+        return in_force(((ALL, self.caps), *own), now)
+
+    def all_caps(self, now: datetime) -> tuple[Cap, ...]:
+        """Everybody's, those on all calls first."""
+        return in_force(((ALL, self.caps), *self._own_caps()), now)
+
+    def _own_caps(self) -> Iterator[tuple[str, Limits]]:
+        yield from ((client.name, client.caps) for client in self.clients)
+        yield from ((source.id, source.caps) for source in self.sources.values())
 
     def client_of(self, key: str) -> Client | None:
         """The client that holds this key, compared in constant time."""
@@ -125,7 +145,7 @@ def parse(text: str) -> Secret:
     except ValueError:
         raise SecretError("the secret is not JSON") from None
     fields = read_object(
-        value, "secret", ("appcode", "id_key", "hash_key", "clients"), ("sources",)
+        value, "secret", ("appcode", "id_key", "hash_key", "clients"), ("sources", "caps")
     )
     clients = fields["clients"]
     if not isinstance(clients, list) or not clients:
@@ -145,6 +165,7 @@ def parse(text: str) -> Secret:
         hash_key=_key(fields["hash_key"], "hash_key"),
         clients=parsed,
         sources=sources,
+        caps=read_caps(fields, "secret"),
     )
 
 
@@ -162,7 +183,7 @@ def _key(value: object, name: str) -> bytes:
 
 def _client(value: object, where: str) -> Client:
     fields = read_object(
-        value, where, ("name", "key_sha256", "scopes"), ("max_age_seconds", "callback")
+        value, where, ("name", "key_sha256", "scopes"), ("max_age_seconds", "callback", "caps")
     )
     name = read_name(fields["name"], f"{where}.name")
     digests = read_texts(fields["key_sha256"], f"{where}.key_sha256")
@@ -178,6 +199,7 @@ def _client(value: object, where: str) -> Client:
         frozenset(scopes),
         read_max_age(fields.get("max_age_seconds"), f"{where}.max_age_seconds"),
         None if callback is None else read_client_callback(callback, f"{where}.callback"),
+        read_caps(fields, where),
     )
 
 

@@ -6,7 +6,10 @@ Errors name the field and the mend, and never show a value.
 import re
 from collections.abc import Mapping, Sequence
 
+from chalicelib.domain.caps import DAY, MONTH, NO_LIMITS, Limits
+
 MAX_AGE_LIMIT = 30 * 86_400
+MAX_CAP = 1_000_000_000
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -62,6 +65,23 @@ def read_max_age(value: object, where: str) -> int | None:
     """For how many seconds an earlier outcome is accepted; None where nothing is said."""
     if value is not None and (type(value) is not int or not 0 <= value <= MAX_AGE_LIMIT):
         raise SecretError(f"{where}: must be a number from 0 to {MAX_AGE_LIMIT}")
+    return value
+
+
+def read_caps(fields: Mapping[str, object], where: str) -> Limits:
+    """The member ``caps`` of an object: how many paid calls a day and a month."""
+    if "caps" not in fields:
+        return NO_LIMITS
+    place = "caps" if where == "secret" else f"{where}.caps"
+    given = read_object(fields["caps"], place, (), (DAY, MONTH))
+    if not given:
+        raise SecretError(f"{place}: must have {DAY}, {MONTH} or both; leave it out for no cap")
+    return Limits(**{period: _cap(limit, f"{place}.{period}") for period, limit in given.items()})
+
+
+def _cap(value: object, where: str) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_CAP:
+        raise SecretError(f"{where}: must be a whole number from 1 to {MAX_CAP}")
     return value
 
 

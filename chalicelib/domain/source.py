@@ -7,8 +7,10 @@ and shared with no client, since ids and usage depend on it. A second secret let
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from chalicelib.domain.callback import Callback
+from chalicelib.domain.caps import NO_LIMITS, Limits
 
 Network = IPv4Network | IPv6Network
 
@@ -28,8 +30,7 @@ class Mode(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldNames:
+class FieldNames(NamedTuple):
     """Where the answers sit, in the vendor's own terms."""
 
     name: str
@@ -65,6 +66,7 @@ class Source:
     public_url: str | None = None
     verification_tokens: tuple[bytes, ...] = field(default=(), repr=False)
     encrypt_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    caps: Limits = NO_LIMITS
 
     def admits(self, source_ip: str) -> bool:
         """Whether the list of addresses, if there is one, holds this; one it cannot read: no."""

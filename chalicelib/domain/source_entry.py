@@ -4,7 +4,8 @@
         "vendor": "typeform", "secrets": ["…", "…"], "form": "…",
         "fields": {"name": "…", "id_number": "…", "reference": "…"},
         "callback": {"url": "https://…", "secret": "whsec_…"},
-        "max_age_seconds": 600, "mode": "enforce", "allow_ips": ["192.0.2.0/24"]}}
+        "max_age_seconds": 600, "mode": "enforce", "allow_ips": ["192.0.2.0/24"],
+        "caps": {"day": 200, "month": 3000}}}
 
 Errors name source and field, and never show a value.
 """
@@ -18,6 +19,7 @@ from chalicelib.domain.callback import callback_of, read_url, read_whsec
 from chalicelib.domain.secret_fields import (
     SecretError,
     check_unique,
+    read_caps,
     read_choice,
     read_matching,
     read_max_age,
@@ -110,7 +112,7 @@ def _source(name: str, value: object) -> Source:
         value,
         where,
         ("vendor", *secrets, "fields", *rules.required),
-        ("callback", "max_age_seconds", "mode", "allow_ips", *rules.optional),
+        ("callback", "max_age_seconds", "mode", "allow_ips", "caps", *rules.optional),
     )
     return Source(
         id=name,
@@ -128,6 +130,7 @@ def _source(name: str, value: object) -> Source:
         public_url=_public_url(fields, where),
         verification_tokens=_named_secret(fields, "verification_token", where),
         encrypt_keys=_named_secret(fields, "encrypt_key", where),
+        caps=read_caps(fields, where),
     )
 
 

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.verification import Verification
 
 
-@dataclass(frozen=True, slots=True)
-class UsageChange:
+class UsageChange(NamedTuple):
     """Counters of one client's day to add to; a number can be negative."""
 
     day: date

@@ -94,7 +94,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One paid call, made or about to be made; ``counted`` is how the day's usage has it."""
+    """One paid call, made or about to be made; ``counted`` is how the day's usage has it.
+
+    ``took`` marks the counters of caps on which it holds a place (``caps``).
+    """
 
     token: str
     started_at: datetime
@@ -103,6 +106,7 @@ class Attempt:
     upstream_request_id: str | None = None
     billed: Billed = Billed.UNKNOWN
     counted: tuple[str, Billed] | None = None
+    took: tuple[str, ...] = ()
 
     @property
     def sent(self) -> bool | None:
@@ -246,10 +250,15 @@ def pause_before(attempts: int) -> timedelta:
 
 
 def claim(
-    verification: Verification, *, token: str, now: datetime, lease: timedelta
+    verification: Verification,
+    *,
+    token: str,
+    now: datetime,
+    lease: timedelta,
+    took: tuple[str, ...] = (),
 ) -> Verification:
     """One more attempt, owned by ``token`` until the lease ends: the call may now be happening."""
-    attempt = Attempt(token=token, started_at=now)
+    attempt = Attempt(token=token, started_at=now, took=took)
     return replace(
         verification,
         status=Status.IN_PROGRESS,
@@ -510,9 +519,14 @@ def reuse(verification: Verification, source: Verification, now: datetime) -> Ve
 
 
 def counted(verification: Verification) -> Verification:
-    """The same, every ended attempt marked as standing in its day's usage."""
+    """The same, every ended attempt marked as standing in its day's usage.
+
+    One that was not charged holds no place on a cap's counter any more.
+    """
     attempts = tuple(
-        replace(a, counted=(a.code, a.billed)) if a.ended_at and a.code else a
+        replace(a, counted=(a.code, a.billed), took=() if a.billed is Billed.NO else a.took)
+        if a.ended_at and a.code
+        else a
         for a in verification.attempts
     )
     return replace(verification, attempts=attempts)

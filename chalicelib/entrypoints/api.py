@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
-from chalicelib.domain import reference
+from chalicelib.domain import events, reference
 from chalicelib.domain.callback_url import CallbackUrlError
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.errors import MalformedRequestError, ServiceError
@@ -189,6 +189,19 @@ def get_usage(call: Call) -> object:
     }
 
 
+@api.route("/v1/caps", methods=["GET"], content_types=_ANY)
+@answering(_request, "read")
+def get_caps(call: Call) -> object:
+    """What may be paid for, and how much of it is taken."""
+    from chalicelib.services.caps import standing
+
+    tools = call.container.tools
+    found = standing(
+        call.client, secrets=tools.secrets, repository=tools.repository, clock=tools.clock
+    )
+    return {"caps": [documents.cap(one) for one in found]}
+
+
 @api.route("/v1/breaker", methods=["GET"], content_types=_ANY)
 @answering(_request, "admin")
 def get_breaker(call: Call) -> object:
@@ -204,9 +217,9 @@ def get_breaker(call: Call) -> object:
 def close_breaker(call: Call) -> object:
     """A human says that the cause is mended."""
     tools = call.container.tools
-    return documents.breaker(
-        tools.breaker.close(), tools.clock.now(), tools.secrets.current().appcode_mark
-    )
+    closed = tools.breaker.close()
+    tools.tell(events.breaker_closed(call.client))
+    return documents.breaker(closed, tools.clock.now(), tools.secrets.current().appcode_mark)
 
 
 @api.route("/healthz", methods=["GET"], content_types=_ANY)

@@ -53,6 +53,7 @@ _GATEWAY_CODES = {
     "payload_too_large": "I413RL",
     "upstream_throttled": "T429XX",
     "quota_exhausted": "B403MQ",
+    "budget_exhausted": "B403MQ",
     "package_expired": "B403ME",
     "account_in_arrears": "B403OD",
     "appcode_invalid": "A401AC",

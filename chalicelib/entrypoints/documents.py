@@ -2,14 +2,19 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import ALL
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.stored_submission import StoredSubmission
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import DerivedFields, Verification, utc
+
+if TYPE_CHECKING:
+    from chalicelib.services.caps import CapState
 
 
 def verification(found: Verification, person: DerivedFields | None) -> dict[str, object]:
@@ -83,6 +88,20 @@ def counters(day: DayUsage) -> dict[str, object]:
         "calls": day.calls,
         "billed": {billed.value: day.billed[billed.value] for billed in Billed},
         "codes": {code: number for code, number in sorted(day.codes.items()) if number},
+    }
+
+
+def cap(found: "CapState") -> dict[str, object]:
+    """One cap in force; ``owner`` is null for one on all calls."""
+    counter = found.cap.counter
+    return {
+        "owner": None if counter.owner == ALL else counter.owner,
+        "kind": counter.kind,
+        "period": counter.period,
+        "limit": found.cap.limit,
+        "taken": found.taken,
+        "left": found.left,
+        "until": utc(counter.until),
     }
 
 

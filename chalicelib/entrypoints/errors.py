@@ -46,6 +46,7 @@ STATUSES: Mapping[str, tuple[int, str]] = {
     "test_identity": (422, "A test identity"),
     "idempotency_key_reused": (422, "The Idempotency-Key came with another payload"),
     "too_many_requests": (429, "Too many requests"),
+    "budget_exhausted": (429, "A cap on paid calls is reached"),
     "upstream_rejected": (502, "The upstream refused the form of our request"),
     "upstream_throttled": (503, "The upstream throttles"),
     "upstream_maintenance": (503, "The upstream is under maintenance"),

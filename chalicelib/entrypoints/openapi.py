@@ -17,6 +17,7 @@ from chalicelib.domain import codes, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import Cap, CapCounter
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome, Row, Trip
 from chalicelib.domain.delivery import CallbackResult, Fault
 from chalicelib.domain.errors import ServiceError
@@ -27,6 +28,7 @@ from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Action, Answer, DerivedFields, Status, Verification
 from chalicelib.entrypoints import documents, errors, schemas
 from chalicelib.entrypoints.schemas import Fields
+from chalicelib.services.caps import CapState
 
 Json = dict[str, Any]
 
@@ -37,6 +39,7 @@ _RETRY_LATER = frozenset(
     {
         "verification_in_progress",
         "too_many_requests",
+        "budget_exhausted",
         "upstream_throttled",
         "upstream_maintenance",
         "upstream_unreachable",
@@ -64,6 +67,7 @@ def document() -> Json:
         paths[path]["get"]["parameters"] = _parameters(fields)
     _describe_hooks(paths[_HOOK]["post"], paths[_HOOK_WITH_TOKEN]["post"])
     paths["/idenAuthentication"]["post"]["responses"] |= _gateway_answers()
+    _name_the_correlation_id(paths)
     components["responses"] = {
         "NotFound": _problem(["not_found"]),
         "MethodNotAllowed": _problem(["method_not_allowed"]),
@@ -116,6 +120,14 @@ def _reference(kind: str, name: str) -> Json:
 
 def _headers(*names: str) -> Json:
     return {name: _reference("headers", name) for name in names}
+
+
+def _name_the_correlation_id(paths: Json) -> None:
+    """Of every answer of ours; those that API Gateway gives by itself have none."""
+    answers = [one for operation in _operations(paths) for one in operation["responses"].values()]
+    for answer in answers:
+        if "$ref" not in answer:
+            answer["headers"] = answer.get("headers", {}) | _headers("X-Correlation-Id")
 
 
 # Requests
@@ -287,6 +299,7 @@ _QUESTION = {"name": "张三", "id_number": "11010519491231002X"}
 _PERSON = DerivedFields("北京市", "北京市", "朝阳区", "19491231", "F", 76)
 _CALLBACK = "https://shop.example/hooks/verified"
 _NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+_CAP = CapState(Cap("day", CapCounter("2026-11-24", "shop"), 500), 120)
 _OPEN = Breaker(cause="quota_exhausted", since=_NOON, appcode_mark="")
 
 
@@ -307,6 +320,7 @@ def _examples() -> Json:
         "page": {"items": [{**answer, "person": None}], "next_cursor": None},
         "resolution": {"billed": "no", "action": "close"},
         "usage": _usage(),
+        "caps": {"caps": [documents.cap(_CAP)]},
         "breaker_open": documents.breaker(_OPEN, _NOON, ""),
         "breaker_closed": documents.breaker(Breaker(), _NOON, ""),
         "drop_in_question": form,

@@ -5,11 +5,12 @@ alike.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import Cap, CapCounter
 from chalicelib.domain.delivery import CallbackResult, Delivery
 from chalicelib.domain.events import Event
 from chalicelib.domain.messages import Message
@@ -43,8 +44,15 @@ class HoldConflictError(PortError):
     """The subject's holder changed since it was read; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class CapReachedError(PortError):
+    """A cap's counter is full; nothing was written. ``full`` are those that are known to be."""
+
+    def __init__(self, full: Sequence[CapCounter]) -> None:
+        super().__init__("a cap is reached")
+        self.full = full
+
+
+class Hold(NamedTuple):
     """Who answers for a subject: taken with a claim, given back with an erasure.
 
     ``seen`` is the holder as it was read (None: there was none); the write fails with
@@ -62,7 +70,8 @@ class Write:
 
     ``before`` is the verification as it was read, None if it must not exist. ``person`` is
     sealed; b"" removes what is kept. ``take`` makes the verification the holder of its subject,
-    ``release`` ends that. ``delivery`` is a new one, of the result that is written.
+    ``release`` ends that. ``delivery`` is a new one, of the result that is written. Of each of
+    ``caps`` one is taken, ``given_back`` says how many are returned.
     """
 
     after: Verification
@@ -72,26 +81,25 @@ class Write:
     take: Hold | None = None
     release: Hold | None = None
     delivery: Delivery | None = None
+    caps: Sequence[Cap] = ()
+    given_back: Mapping[CapCounter, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some of a list, newest first, and where the next part starts (None: that was all)."""
 
     items: Sequence[Verification]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPage:
+class DeliveryPage(NamedTuple):
     """Some of a list of deliveries, as ``Page``."""
 
     items: Sequence[Delivery]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionPage:
+class SubmissionPage(NamedTuple):
     """Some of a list of stored submissions, as ``Page``."""
 
     items: Sequence[StoredSubmission]
@@ -118,9 +126,10 @@ class Repository(Protocol):
         """Who answers for the subject."""
 
     def write(self, write: Write) -> None:
-        """Do it; raises ConflictError, HoldConflictError, ContendedError.
+        """Do it; raises ConflictError, HoldConflictError, CapReachedError, ContendedError.
 
-        A write whose first reply was lost and that finds itself done succeeds.
+        Where several could be raised, the first of these is. A write whose first reply was lost
+        and that finds itself done succeeds.
         """
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> Page:
@@ -131,6 +140,9 @@ class Repository(Protocol):
 
     def usage(self, days: Iterable[date], client: str | None) -> Sequence[DayUsage]:
         """One entry a day, in the order asked; of all clients if ``client`` is None."""
+
+    def taken(self, counters: Sequence[CapCounter]) -> Mapping[CapCounter, int]:
+        """How many hold a place on each of these."""
 
     def breaker(self) -> Breaker:
         """The breaker as it stands."""

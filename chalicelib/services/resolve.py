@@ -1,5 +1,6 @@
 """Settling an unknown, and erasing a person."""
 
+from chalicelib.domain import events
 from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.secret import Client
@@ -33,9 +34,11 @@ def resolve(
         )
         after = rules.resolve(found, billed=billed, action=action, now=clock.now())
         try:
-            return store(repository, after, found)
+            stored = store(repository, after, found)
         except ConflictError:
             continue  # a late answer came in between; look again
+        tell(events.resolved(stored, client))
+        return stored
 
 
 def erase(
@@ -52,7 +55,7 @@ def erase(
         if found.erased:
             return
         try:
-            store(
+            stored = store(
                 repository,
                 rules.erase(found, clock.now()),
                 found,
@@ -61,6 +64,7 @@ def erase(
             )
         except (ConflictError, HoldConflictError):
             continue
+        tell(events.erased(stored, client))
         return
 
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from chalicelib.domain import usage
+from chalicelib.domain import caps, usage
 from chalicelib.domain.delivery import Delivery, delivery_id, event_type
 from chalicelib.domain.delivery import new as new_delivery
 from chalicelib.domain.messages import Deliver
@@ -29,6 +29,8 @@ def store(
 ) -> Verification:
     """Write ``after`` and what its day's usage misses in one transaction; return what stands.
 
+    What it took of caps and was not charged for is given back with it.
+
     Where its end is to be told, the delivery is made in the same transaction. When the counters
     are too contended, the result is written alone. It then stays open and the sweeper counts it.
     """
@@ -41,11 +43,12 @@ def store(
         take=take,
         release=release,
         delivery=delivery,
+        given_back=caps.given_back(after),
     )
     try:
         repository.write(write)
     except ContendedError:
-        repository.write(replace(write, after=after, usage=()))
+        repository.write(replace(write, after=after, usage=(), given_back={}))
         return after
     return write.after
 

@@ -1,9 +1,10 @@
 """The main use case: ask one question, pay for it at most once, never lose it silently.
 
-In order: read the id (replay, or wait for whoever is asking) → pre-check → test identity →
-reuse → breaker → time left → claim → ask → write the end. What is refused before the claim is
-not stored and does not bind the Idempotency-Key. The claim is a conditional write, so it means
-"the call may now be happening"; from then on only an answer, the lease or a human ends it.
+In order: what stands under the id (replay, or wait for whoever is asking) → pre-check → test
+identity → reuse → breaker → time left → claim, within the caps → ask → write the end. What is
+refused before the claim is not stored and does not bind the Idempotency-Key. The claim is a
+conditional write, so it means "the call may now be happening"; from then on only an answer, the
+lease or a human ends it. It also says what stands under the id, so that a new key costs no read.
 """
 
 import secrets as randomness
@@ -11,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NamedTuple
 
-from chalicelib.domain import codes, events, person_name, resident_id
+from chalicelib.domain import caps, codes, events, person_name, resident_id
 from chalicelib.domain import verification as rules
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.errors import (
     BreakerOpenError,
     ErasedError,
     IdempotencyKeyReusedError,
+    ServiceError,
     ServiceUnavailableError,
     TestIdentityError,
     VerificationEndedError,
@@ -41,6 +44,7 @@ from chalicelib.services.breaker import CachedBreaker
 from chalicelib.services.expiry import settle_lease
 from chalicelib.services.ports import (
     Callbacks,
+    CapReachedError,
     Clock,
     ConflictError,
     ContendedError,
@@ -83,8 +87,7 @@ class Policy:
     billed: Mapping[str, Billed] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A completed verification, and the derived fields while they are kept."""
 
     verification: Verification
@@ -127,10 +130,11 @@ class Tools:
 def verify(request: VerificationRequest, *, client: Client, tools: Tools, policy: Policy) -> Result:
     """The answer to one question.
 
-    Raises the refusals of ``domain.errors``: RequestError and BreakerOpenError before anything
-    was claimed, VerificationEndedError for an end without an outcome, VerificationInProgressError
-    while somebody else asks the same, ServiceUnavailableError when the table, key or secret is
-    out of reach before anything was sent.
+    Raises the refusals of ``domain.errors``: RequestError, BreakerOpenError and
+    BudgetExhaustedError before anything was claimed, VerificationEndedError for an end without an
+    outcome, VerificationInProgressError while somebody else asks the same,
+    ServiceUnavailableError when the table, key or secret is out of reach before anything was
+    sent.
     """
     run = Run(request, client.name, tools, policy, started=tools.clock.monotonic())
     try:
@@ -199,51 +203,69 @@ class Run:
         return {**self.steps, "total": self.tools.clock.monotonic() - self.started}
 
     def answer(self) -> Result:
-        """Ask for a caller who waits; ``verify`` says what it raises."""
+        """Ask for a caller who waits; ``verify`` says what it raises.
+
+        Most keys are new, and the claim itself says whether one is. So the id is read only where
+        the claim met something, or where none was tried: what stands there comes before whatever
+        would be said to a new question.
+        """
         with self.step("secret"):
             secret = self.tools.secrets.current()
         draft = self.draft(secret)
-        while True:
-            with self.step("read"):
-                standing = self._standing(draft)
-            if standing is not None and standing.status in {Status.COMPLETED, Status.PENDING}:
-                return self._replayed(standing)
-            result = self._settled(standing or draft, standing, secret)
-            if result is not None:
-                return result
+        standing, looked = None, draft.fingerprint is None
+        while standing is None or standing.status not in {Status.COMPLETED, Status.PENDING}:
+            try:
+                owned = self._owned(standing or draft, standing, secret)
+            except ConflictError as conflict:
+                standing, looked = self._standing(conflict.current, draft), True
+            except (HoldConflictError, ContendedError):
+                self._breathe()
+            except ServiceError:
+                if looked:
+                    raise
+                standing, looked = self._standing(self._read(draft), draft), True
+                if standing is None:
+                    raise
+            else:
+                return owned if isinstance(owned, Result) else self._asked(*owned)
+        return self._replayed(standing)
 
     def resume(self, pending: Verification) -> Result | None:
         """Ask what was accepted before; None when somebody else has it by now."""
         secret = self.tools.secrets.current()
         while True:
-            result = self._settled(pending, pending, secret)
-            if result is not None:
-                return result
-            found = self.tools.repository.get(pending.id)
-            if found is None or found.status is not Status.PENDING:
-                return None
-            pending = found
+            try:
+                owned = self._owned(pending, pending, secret)
+            except (ConflictError, HoldConflictError, ContendedError):
+                self._breathe()
+                found = self.tools.repository.get(pending.id)
+                if found is None or found.status is not Status.PENDING:
+                    return None
+                pending = found
+            else:
+                return owned if isinstance(owned, Result) else self._asked(*owned)
 
-    def _settled(
+    def _owned(
         self, base: Verification, standing: Verification | None, secret: Secret
-    ) -> Result | None:
-        """Reuse an outcome or pay for one; None when somebody moved first."""
+    ) -> "Result | tuple[Verification, Person, Secret]":
+        """An outcome to use again, or the claim to a paid call.
+
+        Raises ConflictError, HoldConflictError, ContendedError if somebody else was faster.
+        """
         person, warnings = self.checked()
         asked = self.about(base, person, warnings, secret)
-        try:
-            with self.step("read"):
-                hold = self._hold(asked)
-            source = self._reusable(hold)
-            if source is not None:
-                return self._reused(asked, standing, source)
-            claimed = self._claimed(asked, standing, hold, secret)
-        except (ConflictError, HoldConflictError, ContendedError):
-            # Look again at what stands there now.
-            self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
-            # Their outcome may serve us without a call, so any time left is worth a look.
-            self._refuse_if_late(needed=0.0)
-            return None
-        return self._asked(claimed, person, secret)
+        with self.step("read"):
+            hold = self._hold(asked)
+        source = self._reusable(hold)
+        if source is not None:
+            return self._reused(asked, standing, source)
+        return self._claimed(asked, standing, hold, secret), person, secret
+
+    def _breathe(self) -> None:
+        """Before another look at what stands there now."""
+        self.tools.clock.sleep(0.02 + 0.05 * self.tools.jitter())
+        # Their outcome may serve us without a call, so any time left is worth a look.
+        self._refuse_if_late(needed=0.0)
 
     def draft(self, secret: Secret) -> Verification:
         """What would be written first, nothing about the person in it yet."""
@@ -269,11 +291,14 @@ class Run:
             callback_url=request.callback_url,
         )
 
-    def _standing(self, draft: Verification) -> Verification | None:
-        """What stands under the id already: nothing, a result, or a failure to try again."""
-        if draft.fingerprint is None:
-            return None
-        found = self._when_ended(self.tools.repository.get(draft.id))
+    def _read(self, draft: Verification) -> Verification | None:
+        with self.step("read"):
+            return self.tools.repository.get(draft.id)
+
+    def _standing(self, found: Verification | None, draft: Verification) -> Verification | None:
+        """What stands under the id: nothing, a result, or a failure to try again."""
+        with self.step("read"):
+            found = self._when_ended(found)
         if found is None:
             return None
         refuse_if_other(found, draft)
@@ -372,18 +397,27 @@ class Run:
         hold: Hold | None,
         secret: Secret,
     ) -> Verification:
-        """Own the paid call; raises ConflictError or HoldConflictError if somebody else does."""
+        """Own the paid call; raises ConflictError or HoldConflictError if somebody else does.
+
+        One is taken of each cap on it; raises BudgetExhaustedError where one is reached.
+        """
         with self.step("breaker"):
             self._refuse_if_stopped(secret)
         self._refuse_if_late()
+        now = self.tools.clock.now()
+        capped = secret.caps_of(self.owner, now)
         claimed = rules.claim(
             asked,
             token=self.tools.new_token(),
-            now=self.tools.clock.now(),
+            now=now,
             lease=self.policy.lease,
+            took=tuple(cap.mark for cap in capped),
         )
         with self.step("claim"):
-            self.tools.repository.write(Write(claimed, standing, take=hold))
+            try:
+                self.tools.repository.write(Write(claimed, standing, take=hold, caps=capped))
+            except CapReachedError as exc:
+                raise caps.exhausted(exc.full, now) from None
         return claimed
 
     def _refuse_if_stopped(self, secret: Secret) -> None:

@@ -11,6 +11,7 @@ from chalicelib.domain import codes, events
 from chalicelib.domain import verification as rules
 from chalicelib.domain.errors import (
     BreakerOpenError,
+    BudgetExhaustedError,
     RequestError,
     ServiceError,
     VerificationEndedError,
@@ -26,6 +27,7 @@ from chalicelib.services.store import store
 from chalicelib.services.verify import Policy, Run, Tools
 
 _UNTIL_A_HUMAN_ACTS = timedelta(minutes=15)
+_UNTIL_A_CAP_IS_RAISED = timedelta(hours=1)
 _UNTIL_THE_OTHER_ENDS = timedelta(minutes=1)
 _CANNOT_BE_OPENED = Failure(
     "service_unavailable", "The sealed question could not be opened for a day. Nothing was sent."
@@ -51,11 +53,8 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
     run = Run(question, found.client, tools, policy, started)
     try:
         run.resume(found)
-    except BreakerOpenError as exc:
-        wait = timedelta(seconds=exc.retry_after) if exc.retry_after else _UNTIL_A_HUMAN_ACTS
-        _later(found, exc, wait, tools)
-    except VerificationInProgressError as exc:
-        _later(found, exc, _UNTIL_THE_OTHER_ENDS, tools)
+    except (BreakerOpenError, BudgetExhaustedError, VerificationInProgressError) as exc:
+        _later(found, exc, _wait(exc), tools)
     except VerificationEndedError as exc:
         # Its own end is written; another's is that of the person's last verification, which
         # nobody knows yet: to ask now might be to pay twice.
@@ -65,6 +64,16 @@ def ask(message: Ask, *, tools: Tools, policy: Policy) -> None:
         _give_up(found, Failure(exc.code, exc.detail), tools)
 
 
+def _wait(why: ServiceError) -> timedelta:
+    if isinstance(why, VerificationInProgressError):
+        return _UNTIL_THE_OTHER_ENDS
+    if why.retry_after is None:
+        return _UNTIL_A_HUMAN_ACTS
+    wait = timedelta(seconds=why.retry_after)
+    # A month's cap mostly outlasts what is waited for at all; it may be raised before.
+    return wait if wait <= rules.PENDING_TIME else _UNTIL_A_CAP_IS_RAISED
+
+
 def _later(found: Verification, why: ServiceError, wait: timedelta, tools: Tools) -> None:
     now, failure = tools.clock.now(), Failure(why.code, why.detail)
     if rules.waited_too_long(found, now):
@@ -72,7 +81,8 @@ def _later(found: Verification, why: ServiceError, wait: timedelta, tools: Tools
     else:
         # Another verification's trouble would read as if it were this one's.
         stopped = isinstance(why, BreakerOpenError)
-        after = rules.postpone(found, now + wait, failure if stopped else None)
+        own = stopped or isinstance(why, BudgetExhaustedError)
+        after = rules.postpone(found, now + wait, failure if own else None)
         event = events.queued_again(
             after, wait_seconds=wait.total_seconds(), why=why.code, breaker=stopped
         )

@@ -18,6 +18,7 @@ import requests
 
 from chalicelib import bootstrap
 from chalicelib.config import Settings
+from chalicelib.domain.caps import DAY, MONTH
 from chalicelib.domain.codes import Billed
 from chalicelib.domain.secret import Client
 from chalicelib.domain.verification import CHINA, Action, Status
@@ -54,14 +55,18 @@ class Place:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """AWS behind one lock and the mock here; the table in dynoxide where it is installed."""
+def place(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """AWS behind one lock and the mock here; the table in dynoxide where it is installed.
+
+    The parameter, if there is one, is more of the secret.
+    """
+    secret = json.loads(local_secret()) | getattr(request, "param", {})
     with ExitStack() as parts:
         aws = parts.enter_context(AwsServer())
         mock = parts.enter_context(Server(create_app(Options())))
         durable = dynoxide.find() is not None
         dynamodb = parts.enter_context(dynoxide.Dynoxide()).url if durable else aws.url
-        names = create(aws.url, dynamodb_url=dynamodb, secret_string=local_secret())
+        names = create(aws.url, dynamodb_url=dynamodb, secret_string=json.dumps(secret))
         env = {
             "AWS_ENDPOINT_URL": aws.url,
             "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
@@ -103,7 +108,8 @@ def test_killed_at_random_nothing_is_paid_twice_or_lost(place: Place, tmp_path: 
     nothing_is_paid_twice_or_lost(place, KEYS)
 
 
-def test_nor_is_what_the_queue_brings(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [{"caps": {"day": 10_000, "month": 10_000}}], indirect=True)
+def test_nor_is_what_the_queue_brings_under_a_cap(place: Place, tmp_path: Path) -> None:
     disturbed(tmp_path, "--keys", str(QUEUED), "--queue", "--deaths", "0.06")
     nothing_is_paid_twice_or_lost(place, QUEUED)
 
@@ -147,3 +153,7 @@ def nothing_is_paid_twice_or_lost(place: Place, keys: int) -> None:
     assert sum(day.billed["yes"] for day in usage) == place.paid_in_all()
     assert sum(day.billed["unknown"] for day in usage) == 0
     assert not tools.repository.open_until(now + timedelta(days=1), 10)
+    for kind in (DAY, MONTH) if secret.caps.day else ():
+        caps = {cap for back in (1, 0) for cap in secret.all_caps(now - timedelta(days=back))}
+        counters = [cap.counter for cap in caps if cap.counter.kind == kind]
+        assert sum(tools.repository.taken(counters).values()) == place.paid_in_all()

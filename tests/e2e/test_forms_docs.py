@@ -150,6 +150,7 @@ class TestThePages:
     def test_every_member_of_a_source(self, language: Language) -> None:
         told = {quoted(cells[0])[0]: cells[1:3] for cells in rows(language, "member")}
         everybodys = {"vendor", "fields", "callback", "max_age_seconds", "mode", "allow_ips"}
+        everybodys |= {"caps"}
         nested = {"fields.name", "fields.id_number", "fields.reference"}
         nested |= {"callback.url", "callback.secret"}
         rules = source_entry._VENDORS
@@ -170,6 +171,7 @@ class TestThePages:
         (source,) = read_sources(json.loads("{" + entry + "}")).values()
         assert len(source.secrets) == 2
         assert source.callback
+        assert all(source.caps)
 
     def test_the_members_that_the_configuration_page_shows(self) -> None:
         text = (DOCS / "configuration.md").read_text("utf-8")
@@ -180,6 +182,8 @@ class TestThePages:
         secret = parse(json.dumps(whole))
         (client,) = secret.clients
         assert client.callback is not None
+        assert client.caps.day
+        assert secret.caps.month
         members = {*whole["clients"][0], "max_age_seconds"}
         members |= {f"callback.{member}" for member in whole["clients"][0]["callback"]}
         assert members == set(re.findall(r"^\| `clients\[\]\.(\S+)`", text, re.MULTILINE))

@@ -1,14 +1,16 @@
 """The table in memory; passes the same contract suite as the DynamoDB adapter."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import RLock
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import CapCounter
 from chalicelib.domain.usage import DayUsage
 from chalicelib.domain.verification import Status, Verification
 from chalicelib.services.ports import (
+    CapReachedError,
     Clock,
     ConflictError,
     Hold,
@@ -27,9 +29,11 @@ _FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class FakeRepository:
-    """What stands in the table is in ``items``, ``people``, ``holders``, ``days``, ``breaker_now``.
+    """What stands in the table is in ``items``, ``people``, ``holders``, ``days``, ``breaker_now``
+    and ``caps``.
 
-    Tests may read and set these. ``writes`` lists the writes that took effect. Faults:
+    Tests may read and set these. ``writes`` lists the writes that took effect, ``reads`` counts
+    the looks at a verification. Faults:
     ``fail_next`` are raised by the next writes, one each, before anything is written;
     ``lose_reply_next`` writes take effect and raise UnavailableError; while ``down`` is true
     every call raises UnavailableError.
@@ -42,7 +46,9 @@ class FakeRepository:
         self.holders: dict[str, str] = {}
         self.days: dict[tuple[date, str], Counter[str]] = {}
         self.breaker_now = Breaker()
+        self.caps: Counter[CapCounter] = Counter()
         self.writes: list[Write] = []
+        self.reads = 0
         self.fail_next: list[Exception] = []
         self.lose_reply_next = 0
         self.down = False
@@ -54,6 +60,7 @@ class FakeRepository:
     def get(self, verification_id: str) -> Verification | None:
         with self._lock:
             self._reach()
+            self.reads += 1
             return self._standing(verification_id)
 
     def person(self, verification_id: str) -> bytes | None:
@@ -102,6 +109,11 @@ class FakeRepository:
             self._reach()
             return [self._day(day, client) for day in days]
 
+    def taken(self, counters: Sequence[CapCounter]) -> Mapping[CapCounter, int]:
+        with self._lock:
+            self._reach()
+            return {counter: self.caps[counter] for counter in counters}
+
     def breaker(self) -> Breaker:
         with self._lock:
             self._reach()
@@ -145,12 +157,17 @@ class FakeRepository:
             write.after.id
         ):
             raise HoldConflictError
+        full = [cap.counter for cap in write.caps if self.caps[cap.counter] >= cap.limit]
+        if full:
+            raise CapReachedError(full)
 
     def _apply(self, write: Write) -> None:
         after, now = write.after, self._clock.now()
         self.items[after.id] = after
         for change in write.usage:
             self.days.setdefault((change.day, change.client), Counter()).update(change.counters)
+        self.caps.update(cap.counter for cap in write.caps)
+        self.caps.subtract(write.given_back)
         if write.delivery is not None:
             self.outbox.items[write.delivery.id] = write.delivery
         if write.person:

@@ -110,6 +110,11 @@ def test_all_of_ours_imports_from_the_package_alone(built: Path) -> None:
     assert printed == f"{len(modules)}\n"
 
 
+def test_nothing_that_is_loaded_looks_for_installed_packages(built: Path) -> None:
+    printed = run("import app, sys; print('importlib.metadata' in sys.modules)", built)
+    assert printed == "False\n"
+
+
 def test_what_is_kept_of_awss_models_is_awss_own(built: Path) -> None:
     """Operations with all their shapes and errors, and the endpoints of both partitions."""
     code = Path(model_outline.__file__).read_text("utf-8")

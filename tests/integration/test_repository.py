@@ -24,6 +24,7 @@ from chalicelib.adapters.table import Table
 from chalicelib.domain import codes, usage
 from chalicelib.domain import verification as rules
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.caps import NO_LIMITS, Cap, CapCounter, Limits, in_force
 from chalicelib.domain.codes import Billed, Outcome
 from chalicelib.domain.usage import DayUsage, UsageChange
 from chalicelib.domain.verification import (
@@ -37,6 +38,7 @@ from chalicelib.domain.verification import (
     counted,
 )
 from chalicelib.services.ports import (
+    CapReachedError,
     ConflictError,
     ContendedError,
     Hold,
@@ -90,8 +92,8 @@ def draft(clock: FakeClock, **fields: Any) -> Verification:
     return Verification(**known | fields)
 
 
-def claim(asked: Verification, clock: FakeClock) -> Verification:
-    return rules.claim(asked, token=uuid4().hex, now=clock.now(), lease=LEASE)
+def claim(asked: Verification, clock: FakeClock, took: tuple[str, ...] = ()) -> Verification:
+    return rules.claim(asked, token=uuid4().hex, now=clock.now(), lease=LEASE, took=took)
 
 
 def answered(claimed: Verification, clock: FakeClock, code: str = "0000") -> Verification:
@@ -108,7 +110,14 @@ def full(clock: FakeClock) -> Verification:
         status=Status.PENDING,
         attempts=(
             Attempt(
-                "t", now, now + LEASE, "0010", UPSTREAM_ID, Billed.NO, counted=("0010", Billed.NO)
+                "t",
+                now,
+                now + LEASE,
+                "0010",
+                UPSTREAM_ID,
+                Billed.NO,
+                counted=("0010", Billed.NO),
+                took=("*day", "month"),
             ),
         ),
         revision=7,
@@ -131,12 +140,23 @@ def full(clock: FakeClock) -> Verification:
         told=3,
     )
     assert all(getattr(found, field.name) != field.default for field in fields(Verification))
+    assert all(getattr(found.attempts[0], field.name) != field.default for field in fields(Attempt))
     return found
 
 
 def whole(ended: Verification, before: Verification | None, **beside: Any) -> Write:
     """The end and its usage, as the use cases write it."""
     return Write(counted(ended), before, usage.changes(ended), **beside)
+
+
+def caps_of(*limits: int) -> tuple[Cap, ...]:
+    """Caps that no other test's calls meet: the first of a day, then one of a month."""
+    owner = f"capped-{uuid4().hex[:8]}"
+    periods = (("day", "2026-11-24"), ("month", "2026-11"))
+    return tuple(
+        Cap(mark, CapCounter(period, owner), limit)
+        for (mark, period), limit in zip(periods, limits, strict=False)
+    )
 
 
 class _Recorder:
@@ -203,7 +223,7 @@ def at_once(action: Callable[[int], object], threads: int = THREADS) -> list[obj
     def tried(number: int) -> object:
         try:
             return action(number)
-        except (ConflictError, HoldConflictError) as exc:
+        except (CapReachedError, ConflictError, HoldConflictError) as exc:
             return exc
 
     with ThreadPoolExecutor(threads) as pool:
@@ -606,6 +626,97 @@ class ContractOfHolds:
         assert repository.holder(held.subject).holder == winner
 
 
+class ContractOfCaps:
+    """Counters that go no further than their caps."""
+
+    def test_one_is_taken_of_each_until_one_is_full(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        day, month = caps_of(2, 9)
+        for _ in range(2):
+            repository.write(Write(claim(draft(clock), clock), None, caps=(day, month)))
+        refused = claim(draft(clock), clock)
+        with pytest.raises(CapReachedError) as reached:
+            repository.write(Write(refused, None, caps=(day, month)))
+        assert reached.value.full == [day.counter]
+        assert repository.get(refused.id) is None
+        assert repository.taken([month.counter, day.counter]) == {day.counter: 2, month.counter: 2}
+        assert repository.taken([]) == {}
+        repository.write(Write(refused, None, caps=(month,)))
+        assert repository.taken([month.counter]) == {month.counter: 3}
+
+    def test_of_many_claims_as_many_win_as_the_cap_allows(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(10)
+        claims = [claim(draft(clock), clock) for _ in range(THREADS)]
+        results = at_once(lambda n: repository.write(Write(claims[n], None, caps=(cap,))))
+        won = [one for one, result in zip(claims, results, strict=True) if result is None]
+        assert len(won) == 10
+        assert [type(result) for result in results].count(CapReachedError) == THREADS - 10
+        assert repository.taken([cap.counter]) == {cap.counter: 10}
+        assert sorted(one.id for one in claims if repository.get(one.id)) == sorted(
+            one.id for one in won
+        )
+
+    def test_a_write_that_finds_itself_done_takes_one(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(1)
+        claimed = claim(draft(clock), clock)
+        for _ in range(3):
+            repository.write(Write(claimed, None, caps=(cap,)))
+        assert repository.taken([cap.counter]) == {cap.counter: 1}
+
+    def test_what_stands_there_is_told_rather_than_the_cap(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(1)
+        first = claim(draft(clock), clock)
+        repository.write(Write(first, None, caps=(cap,)))
+        again = claim(draft(clock, id=first.id), clock)
+        with pytest.raises(ConflictError) as conflict:
+            repository.write(Write(again, None, caps=(cap,)))
+        assert conflict.value.current == first
+
+    def test_a_hold_that_changed_is_told_rather_than_the_cap(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(1)
+        held = held_subject(repository, clock)
+        repository.write(Write(claim(draft(clock), clock), None, take=held, caps=(cap,)))
+        with pytest.raises(HoldConflictError):
+            repository.write(Write(claim(draft(clock), clock), None, take=held, caps=(cap,)))
+        assert repository.taken([cap.counter]) == {cap.counter: 1}
+
+    def test_what_is_given_back_can_be_taken_again(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(2)
+        claims = [claim(draft(clock), clock) for _ in range(2)]
+        for claimed in claims:
+            repository.write(Write(claimed, None, caps=(cap,)))
+        end = whole(answered(claims[0], clock, "B403MQ"), claims[0])
+        for _ in range(2):
+            repository.write(replace(end, given_back={cap.counter: 2}))
+        assert repository.taken([cap.counter]) == {cap.counter: 0}
+        repository.write(Write(claim(draft(clock), clock), None, caps=(cap,)))
+        assert repository.taken([cap.counter]) == {cap.counter: 1}
+
+    def test_what_conflicts_gives_nothing_back(
+        self, repository: Repository, clock: FakeClock
+    ) -> None:
+        (cap,) = caps_of(2)
+        claimed = claim(draft(clock), clock)
+        repository.write(Write(claimed, None, caps=(cap,)))
+        end = whole(answered(claimed, clock, "B403MQ"), claimed)
+        repository.write(replace(end, given_back={cap.counter: 1}))
+        late = whole(answered(claimed, clock, "T429PA"), claimed)
+        with pytest.raises(ConflictError):
+            repository.write(replace(late, given_back={cap.counter: 1}))
+        assert repository.taken([cap.counter]) == {cap.counter: 0}
+
+
 class ContractOfLists:
     """Verifications of a day, and the breaker."""
 
@@ -705,6 +816,7 @@ steps = st.lists(
         st.integers(0, 10**10),  # microseconds that passed
         st.booleans(),  # whether the usage is written with it, and the delivery
         st.binary(min_size=1, max_size=64),  # the person, sealed
+        st.sampled_from([NO_LIMITS, Limits(day=9), Limits(9, 9)]),  # the client's caps
     ),
     min_size=1,
     max_size=8,
@@ -733,19 +845,29 @@ drafts = st.fixed_dictionaries(
 def history(fields: dict[str, Any], played: list[Any], clock: FakeClock) -> Iterator[Write]:
     """A verification's writes, by real transitions only."""
     before, found = None, draft(clock, **fields)
-    for which, answer, billed, microseconds, by_use_case, sealed in played:
+    for which, answer, billed, microseconds, by_use_case, sealed, limits in played:
         clock.advance(microseconds / 10**6)
-        possible = [*following(found, clock, answer, billed, sealed)]
+        capped = in_force([(found.client, limits)], clock.now())
+        took = tuple(cap.mark for cap in capped)
+        possible = [*following(found, clock, answer, billed, sealed, took)]
         if not possible:
             return
         after = possible[which % len(possible)]
-        write = by_store(after, before) if by_use_case else Write(after, before)
+        if len(after.attempts) > len(found.attempts):
+            write = Write(after, before, caps=capped)
+        else:
+            write = by_store(after, before) if by_use_case else Write(after, before)
         yield write
         before = found = write.after
 
 
 def following(
-    found: Verification, clock: FakeClock, answer: Answer, billed: Billed, sealed: bytes
+    found: Verification,
+    clock: FakeClock,
+    answer: Answer,
+    billed: Billed,
+    sealed: bytes,
+    took: tuple[str, ...],
 ) -> Iterator[Verification]:
     now, status, new = clock.now(), found.status, found.revision == 0
     if new or (status is Status.FAILED and found.retryable and not found.erased):
@@ -758,7 +880,7 @@ def following(
         or status is Status.PENDING
         or (status is Status.FAILED and found.retryable and not found.erased)
     ):
-        yield claim(found, clock)
+        yield claim(found, clock, took)
         yield rules.reuse(found, answered(claim(draft(clock), clock), clock, "0008"), now)
     for attempt in found.attempts[:1] + found.attempts[-1:]:
         yield rules.record(found, attempt.token, answer, codes.find(answer.code), now)
@@ -787,6 +909,16 @@ def said_by_attempts(found: Verification) -> list[DayUsage]:
         )
         for day, seen in zip(days, marks, strict=True)
     ]
+
+
+def held_by_attempts(found: Verification) -> Counter[CapCounter]:
+    """The places that its attempts say they hold."""
+    days = [(a.started_at.astimezone(CHINA).date().isoformat(), a.took) for a in found.attempts]
+    return Counter(
+        CapCounter(day if mark == "day" else day[:7], found.client)
+        for day, took in days
+        for mark in took
+    )
 
 
 class ContractOfHistories:
@@ -818,6 +950,11 @@ class ContractOfHistories:
                 assert outbox.get(write.delivery.id) == write.delivery
         expected = said_by_attempts(found)
         assert repository.usage([usage.day for usage in expected], found.client) == expected
+        days = {attempt.day.isoformat() for attempt in found.attempts}
+        periods = sorted(days | {day[: len("2026-11")] for day in days})
+        counters = [CapCounter(period, found.client) for period in periods]
+        held = held_by_attempts(found)
+        assert repository.taken(counters) == {counter: held[counter] for counter in counters}
         day = found.created_at.astimezone(CHINA).date()
         assert found in repository.of_day(day, 1_000, None).items
         opened = repository.open_until(clock.now() + timedelta(hours=1), 1_000)
@@ -843,7 +980,7 @@ def test_every_history_passes_through_items_unchanged(
         assert not ("ttl" in item and write.after.open)
 
 
-class TestFake(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
+class TestFake(Contract, ContractOfHolds, ContractOfCaps, ContractOfLists, ContractOfHistories):
     """The fake keeps the contract, and fails as it is told."""
 
     @pytest.fixture
@@ -898,6 +1035,7 @@ def calls_of(repository: Repository, clock: FakeClock) -> list[Callable[[], obje
         lambda: repository.of_day(today(clock), 10, None),
         lambda: repository.open_until(clock.now(), 10),
         lambda: repository.usage([today(clock)], "shop"),
+        lambda: repository.taken([caps_of(1)[0].counter]),
         repository.breaker,
         lambda: repository.set_breaker(Breaker(1), before=Breaker()),
     ]
@@ -935,7 +1073,7 @@ def outbox(dynamodb: Dynamodb, wire: Any, clock: FakeClock) -> DynamoOutbox:
     return DynamoOutbox(Table(wire, dynamodb.table, clock), clock)
 
 
-class TestDynamo(Contract, ContractOfHolds, ContractOfLists, ContractOfHistories):
+class TestDynamo(Contract, ContractOfHolds, ContractOfCaps, ContractOfLists, ContractOfHistories):
     """The adapter keeps the contract on every stand-in, even when replies get lost."""
 
     @pytest.mark.parametrize("how", [lost, undone])
@@ -1121,6 +1259,85 @@ class TestFaults:
             repository.write(Write(claimed, None))
         assert unavailable.value.__cause__ is TIMEOUT
         assert [name for name, _ in wire.calls] == ["put_item", "get_item"] * 2
+
+    def test_a_full_counter_ends_the_contention_for_it(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        (cap,) = caps_of(1)
+        repository.write(Write(claim(draft(clock), clock), None, caps=(cap,)))
+        for error in CONTENTION:
+            refused = claim(draft(clock), clock)
+            wire.calls.clear()
+            wire.script["transact_write_items"].append(undone(error))
+            with pytest.raises(CapReachedError) as reached:
+                repository.write(Write(refused, None, caps=(cap,)))
+            assert reached.value.full == [cap.counter]
+            assert wire.writes() == ["transact_write_items"]
+            assert repository.get(refused.id) is None
+
+    def test_room_is_contended_for_again(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        caps = caps_of(1, 1)
+        claimed = claim(draft(clock), clock)
+        wire.script["transact_write_items"].extend([undone(CONTENTION[0])] * 5)
+        repository.write(Write(claimed, None, caps=caps))
+        assert repository.get(claimed.id) == claimed
+        assert set(repository.taken([cap.counter for cap in caps]).values()) == {1}
+        wire.script["transact_write_items"].extend([undone(CONTENTION[0])] * 6)
+        with pytest.raises(ContendedError):
+            repository.write(Write(claim(draft(clock), clock), None, caps=caps_of(1)))
+
+    def test_a_replay_that_is_contended_is_told_what_stands_there(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        (cap,) = caps_of(1)
+        first = claim(draft(clock), clock)
+        repository.write(Write(first, None, caps=(cap,)))
+        wire.script["transact_write_items"].append(undone(CONTENTION[0]))
+        with pytest.raises(ConflictError) as conflict:
+            repository.write(Write(claim(draft(clock, id=first.id), clock), None, caps=(cap,)))
+        assert conflict.value.current == first
+
+    def test_who_is_contended_and_could_wait_for_another_is_told_so(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        (cap,) = caps_of(1)
+        held = held_subject(repository, clock)
+        repository.write(Write(claim(draft(clock), clock), None, take=held, caps=(cap,)))
+        wire.script["transact_write_items"].append(undone(CONTENTION[0]))
+        with pytest.raises(HoldConflictError):
+            repository.write(Write(claim(draft(clock), clock), None, take=held, caps=(cap,)))
+
+    def test_the_last_place_may_have_been_taken_by_a_try_that_came_late(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        (cap,) = caps_of(1)
+        claimed = claim(draft(clock), clock)
+        late: list[Real] = []
+
+        def delayed(real: Real) -> Any:
+            late.append(real)
+            raise TIMEOUT
+
+        def overtaken(_: Real) -> Any:
+            late.pop()()
+            raise CONTENTION[0]
+
+        wire.script["transact_write_items"].extend([delayed, overtaken])
+        repository.write(Write(claimed, None, caps=(cap,)))
+        assert repository.get(claimed.id) == claimed
+        assert repository.taken([cap.counter]) == {cap.counter: 1}
+
+    def test_without_caps_a_claim_is_one_put(
+        self, repository: Repository, clock: FakeClock, wire: Wire
+    ) -> None:
+        claimed = claim(draft(clock), clock)
+        repository.write(Write(claimed, None))
+        ((name, request),) = wire.calls
+        assert name == "put_item"
+        (attempt,) = request["Item"]["attempts"]["L"]
+        assert attempt["M"].keys() == {"token", "started_at", "billed"}
 
     def test_a_lost_reply_and_contention_leave_it_open(
         self, repository: Repository, clock: FakeClock, wire: Wire
@@ -1338,6 +1555,11 @@ def test_capacity(dynoxide_url: str, boto: boto3.Session, clock: FakeClock) -> N
     subject = "s" * 64
     assert cycle("0008", subject=subject) == [6, 5]
     assert cycle("0000", subject=subject, person=300) == [8, 7]  # another's hold taken over
+    day, month = caps_of(5, 5)
+    for capped, units_of_it in (((day,), 6), ((day, month), 8)):
+        write = Write(claim(draft(clock), clock), None, caps=capped)
+        assert spent(lambda write=write: repository.write(write)) == units_of_it  # type: ignore[misc]
+    assert spent(lambda: repository.taken([day.counter, month.counter])) == 2
     found = repository.of_day(today(clock), 1, None).items[0]
     assert spent(lambda: repository.get(found.id)) == 1
     assert spent(lambda: repository.person(found.id)) == 1

@@ -65,6 +65,13 @@ def ask(name: object = NAME, number: object = NUMBER, **headers: str) -> dict[st
     return requested(one)
 
 
+def operate(method: str, path: str, body: object = None, **ids: Any) -> dict[str, Any]:
+    """As an admin."""
+    text = None if body is None else json.dumps(body)
+    headers = JSON | {"authorization": "Bearer ops-key"}
+    return requested(event(method, path, body=text, headers=headers, **ids))
+
+
 def look(verification_id: str) -> dict[str, Any]:
     path = "/v1/verifications/{verification_id}"
     return requested(event("GET", path, headers=JSON, verification_id=verification_id))
@@ -277,6 +284,17 @@ def fault(world: World) -> None:
     drop_in()
 
 
+def settled(world: World) -> None:
+    world.script([codes.NO_ANSWER])
+    ask()
+    (found,) = world.repository.items
+    path = "/v1/verifications/{verification_id}"
+    body = {"billed": "yes", "action": "close"}
+    operate("POST", f"{path}/resolve", body, verification_id=found)
+    operate("DELETE", path, verification_id=found)
+    operate("POST", "/v1/breaker/close")
+
+
 ENDED, REFUSED, V, B = "verification_ended", "refused", Metric.VERIFICATIONS, Metric.BILLED
 FREE = Metric.REFUSED_BEFORE_PAY
 Line = tuple[str, str | None, set[Metric]]
@@ -374,6 +392,15 @@ SCENARIOS: list[tuple[Callable[[World], None], list[Line]]] = [
         ],
     ),
     (fault, [("fault", None, set())] * 2),
+    (
+        settled,
+        [
+            (ENDED, "outcome_unknown", {V, Metric.UNKNOWNS}),
+            ("resolved", None, set()),
+            ("erased", None, set()),
+            ("breaker_closed", None, set()),
+        ],
+    ),
 ]
 
 

@@ -19,6 +19,7 @@ from chalicelib.bootstrap import Container
 from chalicelib.domain import breaker, codes, errors, person_name, resident_id, stored_submission
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import verification as rules
+from chalicelib.domain.caps import Limits, in_force
 from chalicelib.domain.codes import PROBLEMS, Billed, Outcome
 from chalicelib.domain.delivery import CallbackResult, Delivery, DeliveryStatus, Fault
 from chalicelib.domain.messages import Ask
@@ -41,6 +42,7 @@ from chalicelib.entrypoints.forms import registry
 from chalicelib.entrypoints.forms.profile import CANONICAL
 from chalicelib.entrypoints.hook import MAX_BODY as MAX_HOOK_BODY
 from chalicelib.entrypoints.http import MAX_BODY, idempotency_key, respond_async
+from chalicelib.services.caps import CapState
 from chalicelib.services.verify import Policy
 from mock_server.version import VERSION
 from tests.examples import NAME, NUMBER
@@ -326,6 +328,8 @@ def made(kind: type[errors.ServiceError]) -> Iterator[errors.ServiceError]:
             if row.trip in {codes.Trip.HOLD, codes.Trip.PAUSE}:
                 yield errors.BreakerOpenError(row.problem or "", retry_after=30)
                 yield errors.BreakerOpenError(row.problem or "", retry_after=None)
+    elif kind is errors.BudgetExhaustedError:
+        yield kind("d", retry_after=86_400)
     elif kind is errors.VerificationInProgressError:
         yield errors.VerificationInProgressError("d", verification_id=ID)
     elif hasattr(kind, "code"):
@@ -481,6 +485,14 @@ class TestAnswers:
             for now in (NOW, NOW + timedelta(days=1)):
                 assert is_a("Breaker", documents.breaker(one, now, "mark")), row
 
+    def test_caps_fit(self) -> None:
+        for cap in in_force([("*", Limits(1, 2)), ("shop", Limits(3))], NOW):
+            for taken in (0, 1, 9):
+                shown = documents.cap(CapState(cap, taken))
+                assert is_a("Caps", {"caps": [shown]})
+                assert not is_a("Cap", {**shown, "taken": -1})
+        assert is_a("Caps", {"caps": []})
+
     def test_usage_fits(self) -> None:
         day = DayUsage(NOW.date())
         assert is_a("UsageDay", documents.usage_day(day))
@@ -596,6 +608,7 @@ def conforms(path: str, method: str, answer: Answered) -> None:
     """The answer is one that the document describes."""
     status, headers, body = answer
     response = DOCUMENT["paths"][path][method.lower()]["responses"][str(status)]
+    assert "X-Correlation-Id" in response["headers"]
     for name, header in response.get("headers", {}).items():
         if name in headers:
             raw = headers[name]
@@ -689,6 +702,19 @@ class TestTruth:
             assert 400 <= answer[0] < 500
             conforms(path, "POST", answer)
         assert not container.provider.asked
+
+    def test_a_cap_that_is_reached(self, container: World) -> None:
+        clients = container.secrets.now.clients
+        container.secrets.now = replace(container.secrets.now, caps=Limits(1, 1))
+        container.verify(client=clients[0])
+        for name, status in (("post_verification", 429), ("iden_authentication", 403)):
+            path = next(p for p, _, o in operations() if o is OPERATIONS[name])
+            answer = self.ask(OPERATIONS[name], path, "POST", "verify-key")
+            assert answer[0] == status
+            conforms(path, "POST", answer)
+        answer = call("/v1/caps", "GET", "admin-key")
+        assert json.loads(answer[2])["caps"]
+        conforms("/v1/caps", "GET", answer)
 
     def test_one_life(self, container: World) -> None:
         path, key = (

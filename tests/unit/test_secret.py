@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import secret
+from chalicelib.domain.caps import Limits
 from chalicelib.domain.secret import SecretError
 from tests.hook_payloads import ENTRIES
+
+NOON = datetime(2026, 11, 24, 4, tzinfo=UTC)
 
 
 def good() -> dict[str, Any]:
@@ -25,6 +29,7 @@ def good() -> dict[str, Any]:
                 "key_sha256": [hashlib.sha256(b"shop-key").hexdigest()],
                 "scopes": ["verify", "read"],
                 "max_age_seconds": 600,
+                "caps": {"day": 500},
                 "callback": {
                     "hosts": ["shop.example", "127.0.0.1"],
                     "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -36,7 +41,8 @@ def good() -> dict[str, Any]:
                 "scopes": ["admin"],
             },
         ],
-        "sources": {"survey": ENTRIES["typeform"]},
+        "sources": {"survey": {**ENTRIES["typeform"], "caps": {"month": 3000}}},
+        "caps": {"day": 1000, "month": 20_000},
     }
 
 
@@ -51,6 +57,11 @@ def test_it_is_read() -> None:
     assert shop.callback.hosts == ("shop.example", "127.0.0.1")
     assert len(shop.callback.secret) == 24
     assert one.sources["survey"].vendor == "typeform"
+    assert (one.caps, shop.caps) == (Limits(1000, 20_000), Limits(500, None))
+    assert one.sources["survey"].caps == Limits(None, 3000)
+    assert [cap.limit for cap in one.caps_of("shop", NOON)] == [20_000, 1000, 500]
+    assert [cap.limit for cap in one.caps_of("ops", NOON)] == [20_000, 1000]
+    assert [cap.limit for cap in one.all_caps(NOON)] == [20_000, 1000, 500, 3000]
     assert one.client_of("other") is None
     assert one.client_of("\udcff") is None
 
@@ -84,6 +95,18 @@ def test_it_is_read() -> None:
         (("sources",), [], "sources: must be a JSON object of sources by their name"),
         (("sources", "Big"), {}, "sources: each name: must be 1 to 32"),
         (("sources", "shop"), {}, "sources.shop.vendor: is missing"),
+        (("caps",), [], "caps: must be a JSON object"),
+        (("caps",), {}, "caps: must have day, month or both"),
+        (("caps", "week"), 1, "caps: has an unknown field; allowed are day, month"),
+        (("caps", "day"), 0, "caps.day: must be a whole number from 1 to 1000000000"),
+        (("caps", "day"), 10**9 + 1, "caps.day: must be"),
+        (("caps", "month"), "5", "caps.month: must be"),
+        (("caps", "month"), True, "caps.month: must be"),
+        (("caps", "month"), 5.0, "caps.month: must be"),
+        (("clients", 0, "caps"), {"day": -1}, "clients[0].caps.day: must be"),
+        (("clients", 0, "caps"), {"week": 1}, "clients[0].caps: has an unknown field"),
+        (("sources", "survey", "caps"), {"month": 0}, "sources.survey.caps.month: must be"),
+        (("sources", "survey", "caps"), 5, "sources.survey.caps: must be a JSON object"),
         (("extra",), "x", "secret: has an unknown field; allowed are appcode"),
     ],
 )

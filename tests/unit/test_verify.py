@@ -170,6 +170,35 @@ class TestIdempotency:
             with pytest.raises(errors.IdempotencyKeyReusedError):
                 world.verify(**change)
 
+    def test_a_new_key_costs_no_read(self, world: World) -> None:
+        world.script([MATCH])
+        world.verify()
+        assert world.repository.reads == 0
+
+    def test_what_stands_there_comes_before_what_a_new_question_would_be_told(
+        self, world: World
+    ) -> None:
+        world.script([MATCH])
+        world.obey(check_character=False)
+        first = world.verify(id_number=NUMBER[:-1] + "1")
+        world.obey(check_character=True)
+        assert world.verify(id_number=NUMBER[:-1] + "1") == first
+        world.obey(deadline=2.0, check_character=False)
+        assert world.verify(id_number=NUMBER[:-1] + "1") == first
+        with pytest.raises(errors.IdempotencyKeyReusedError):
+            world.verify(id_number="no number at all")
+
+    def test_a_retryable_failure_that_may_not_be_tried_now_stays_as_it_is(
+        self, world: World
+    ) -> None:
+        world.script([Answer("0010")])
+        with pytest.raises(errors.VerificationEndedError):
+            world.verify()
+        before = the_one(world)
+        with pytest.raises(errors.BreakerOpenError):
+            world.verify()
+        assert the_one(world) == before
+
     def test_keys_of_two_clients_are_apart(self, world: World) -> None:
         world.script([MATCH, MATCH])
         assert world.verify().verification.id != world.verify(client=OTHER).verification.id
