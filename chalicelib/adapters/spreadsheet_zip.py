@@ -41,10 +41,6 @@ class Archive:
         if not {part.compress_type for part in parts} <= {ZIP_STORED, ZIP_DEFLATED}:
             raise FileError(DAMAGED)  # what no spreadsheet writes, and zipfile unpacks unbounded
 
-    def size(self, name: str) -> int:
-        """Bytes of a part once unpacked, 0 without one."""
-        return self._zip.getinfo(name).file_size if self.has(name) else 0
-
     def has(self, name: str) -> bool:
         """Whether there is such a part."""
         return name in self._zip.NameToInfo
