@@ -12,6 +12,7 @@ from benchmarks import (
     identity_rules,
     mock_upstream,
     soak,
+    spreadsheet,
     verification,
 )
 
@@ -30,6 +31,8 @@ def main() -> bool:
     good = acknowledgement.main()
     print()
     good &= hook_imports.main()
+    print()
+    spreadsheet.main()
     print()
     mock_upstream.main()
     print()

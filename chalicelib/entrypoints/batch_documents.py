@@ -1,13 +1,11 @@
 """How batches and their results look on the wire."""
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from chalicelib.domain import csv_lines
 from chalicelib.domain.batch import BILLED, OUTCOMES, Batch
-from chalicelib.domain.cells import formula_safe
 from chalicelib.domain.packages import Balance
 from chalicelib.domain.verification import utc
 from chalicelib.services.batch_ports import Upload
@@ -73,11 +71,7 @@ def _cost(found: Batch, balance: Balance) -> dict[str, object]:
 
 def results(lines: Iterable[ResultLine]) -> str:
     """One line a row below a line of names; masked, and safe to open in a spreadsheet."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([formula_safe(str(cell)) for cell in line] for line in lines)
-    return text.getvalue()
+    return csv_lines.line(COLUMNS) + "".join(csv_lines.line(one) for one in lines)
 
 
 def _utc(moment: datetime | None) -> str | None:

@@ -3,12 +3,10 @@
 Money is text with two digits after the point; a price a call has six, and is rounded.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from chalicelib.domain.cells import formula_safe
+from chalicelib.domain import csv_lines
 from chalicelib.domain.codes import RESP_CODES, Billed
 from chalicelib.domain.forecast import Advice, Basis, Purchase
 from chalicelib.domain.packages import Balance, Package, PackageState
@@ -86,11 +84,7 @@ def comparison(found: Comparison) -> dict[str, object]:
 
 def csv_file(found: Iterable[Verification]) -> str:
     """One line a verification below a line of names; masked, and safe to open."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([formula_safe(cell) for cell in _cells(one)] for one in found)
-    return _BOM + text.getvalue()
+    return _BOM + csv_lines.line(COLUMNS) + "".join(csv_lines.line(_cells(one)) for one in found)
 
 
 COLUMNS = (
