@@ -356,6 +356,20 @@ class TestExport:
                     assert len(shown) == 23
         assert len(self.walked("shop-key")[0]) == 16
 
+    def test_others_lines_are_not_read_without_end(
+        self, served: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(1, 9):
+            stored(served, number, client="other")
+        stored(served, 9, days=1)
+        monkeypatch.setattr(exporting, "_PAGE", 2)
+        monkeypatch.setattr(exporting, "_MAX_READ", 4)
+        part = export("shop-key", from_="2026-11-24", to="2026-11-25")
+        assert rows(part) == []
+        assert "X-Next-Cursor" in part["headers"]
+        shown, parts = self.walked("shop-key")
+        assert (len(shown), parts) == (1, 3)
+
     @staticmethod
     def walked(key: str) -> tuple[list[str], int]:
         shown: list[str] = []

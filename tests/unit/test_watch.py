@@ -288,6 +288,18 @@ class TestWhatFails:
         assert told(watched) == [(DINGTALK.id, "Messages were given up")] * 2
         assert look(watched) == (2, 0, 0)
 
+    def test_a_robot_whose_url_was_wrong_is_told_once_it_is_mended(self, watched: World) -> None:
+        watched.notifier.broken = {DINGTALK.id}
+        watched.dead_letters.lying = {"a": 1}
+        assert look(watched) == (1, 2, 1)
+        told(watched)
+        mended = replace(DINGTALK, url="https://ding.example/send?access_token=right")
+        settings = AlertSettings(Language.EN, (mended, WECOM))
+        watched.secrets.now = replace(SECRET, alerts=settings)
+        assert look(watched) == (1, 1, 0)
+        assert told(watched) == [(mended.id, "Messages were given up")]
+        assert look(watched) == (1, 0, 0)
+
     @pytest.mark.parametrize("part", ["secrets", "alerts"])
     def test_without_table_or_secret_nothing_moves(self, watched: World, part: str) -> None:
         watched.dead_letters.lying = {"a": 1}
