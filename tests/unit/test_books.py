@@ -72,6 +72,16 @@ class TestPackages:
         assert found["runs_out_on"] == (TODAY + 366 * DAY).isoformat()
         assert found["items"] == [{**recorded, "used": 3, "left": 4_997, "live": True}]
 
+    def test_what_was_not_counted_is_not_said_to_be_unused(self, served: World) -> None:
+        old = {"purchased_at": "2024-01-01", "expires_at": "2025-01-01"}
+        told(ask("POST", "/v1/packages", PACKAGE | old), 201)
+        (alone,) = told(ask("GET", "/v1/packages"))["items"]
+        assert (alone["used"], alone["left"]) == (0, 5_000)
+        told(ask("POST", "/v1/packages", PACKAGE), 201)
+        before, now = told(ask("GET", "/v1/packages"))["items"]
+        assert (before["used"], before["left"]) == (None, None)
+        assert (now["used"], now["left"]) == (0, 5_000)
+
     def test_one_that_was_recorded_wrongly_is_taken_out(self, served: World) -> None:
         wrong = told(ask("POST", "/v1/packages", {**PACKAGE, "calls": 50_000}, key="k"), 201)
         right = told(ask("POST", "/v1/packages", PACKAGE), 201)
