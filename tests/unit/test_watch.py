@@ -300,6 +300,28 @@ class TestWhatFails:
         assert told(watched) == [(mended.id, "Messages were given up")]
         assert look(watched) == (1, 0, 0)
 
+    def test_a_text_that_is_never_taken_stops_no_other(
+        self, watched: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take = watched.notifier.to_robot
+
+        def refusing(robot: Robot, message: Message) -> Answered:
+            if robot == WECOM and "dead letters b:" in message.text:
+                return Answered(ok=False, code="40058")
+            return take(robot, message)
+
+        monkeypatch.setattr(watched.notifier, "to_robot", refusing)
+        watched.dead_letters.lying = {"a": 1, "b": 1, "c": 1}
+        for _ in range(3):
+            look(watched)
+            watched.clock.advance(60)
+        heard = {
+            m.text.partition("dead letters ")[2][0]
+            for r, m in watched.notifier.told
+            if r == WECOM.id
+        }
+        assert heard == {"a", "c"}
+
     @pytest.mark.parametrize("part", ["secrets", "alerts"])
     def test_without_table_or_secret_nothing_moves(self, watched: World, part: str) -> None:
         watched.dead_letters.lying = {"a": 1}
