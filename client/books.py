@@ -139,7 +139,15 @@ def _balance(found: dict[str, Any], console: Console) -> None:
         f"未知 {found['unknown']}，无套餐覆盖 {found['uncovered']}",
     )
     rows = [
-        (p["id"], p["calls"], yuan(p["price"]), p["used"], p["left"], str(p["expires_at"])[:10])
+        (
+            p["id"],
+            p["calls"],
+            yuan(p["price"]),
+            # Of days that are not counted any more nothing is known.
+            "-" if p["used"] is None else p["used"],
+            "-" if p["left"] is None else p["left"],
+            str(p["expires_at"])[:10],
+        )
         for p in found["items"]
     ]
     head = ("package", "calls", "price", "used", "left", "expires")

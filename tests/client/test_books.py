@@ -90,12 +90,14 @@ def test_usage(service: FakeService, run: Run) -> None:
 
 def test_packages(service: FakeService, run: Run) -> None:
     state = PACKAGE | {"used": 12, "left": 4988, "live": True}
-    service.routes["GET", "/v1/packages"] = Reply(COUNTS | {"items": [state]})
+    past = PACKAGE | {"used": None, "left": None, "live": False}
+    service.routes["GET", "/v1/packages"] = Reply(COUNTS | {"items": [state, past]})
     done = run("packages")
     assert done.out.splitlines()[0] == "used 12 of 5000, 4988 left; unknown 1, uncovered 0"
     assert done.out.splitlines()[2].split() == [
         *(PACKAGE["id"], "5000", "¥149.00", "12", "4988", "2027-11-24")
     ]
+    assert done.out.splitlines()[3].split()[3:5] == ["-", "-"]
     assert "已用 12 / 共 5000，剩余 4988" in run("packages", "list", "--lang", "zh").out
     assert json.loads(run("packages", "--json").out)["left"] == 4988
 
