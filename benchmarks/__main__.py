@@ -13,6 +13,7 @@ from benchmarks import (
     identity_rules,
     mock_upstream,
     soak,
+    spreadsheet,
     verification,
 )
 
@@ -33,6 +34,8 @@ def main() -> bool:
     good &= hook_imports.main()
     print()
     good &= batches.main()
+    print()
+    spreadsheet.main()
     print()
     mock_upstream.main()
     print()

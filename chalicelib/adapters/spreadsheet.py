@@ -11,6 +11,7 @@ from chalicelib.domain import batch_rows
 from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.batch_rows import Row
 
+_FORMATS = ("csv", "xlsx")
 _WORKBOOK = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE container
 
@@ -28,6 +29,8 @@ def rows(
     ``encoding`` is utf-8 or gb18030, for CSV only; ``sheet`` a worksheet's name, for XLSX only.
     Memory does not grow with the rows, but for the texts that a workbook keeps apart.
     """
+    if format not in _FORMATS:
+        raise FileError("format: must be csv or xlsx.")
     stream.seek(0)
     begin = stream.read(len(_OLD_OR_ENCRYPTED))
     if begin == _OLD_OR_ENCRYPTED:

@@ -61,13 +61,9 @@ def worksheet(archive: Archive, book: Book, name: str | None) -> str:
 
 
 def _has_content(archive: Archive, part: str) -> bool:
-    seen: set[str] = set()
-
-    def start(name: str, _: dict[str, str]) -> None:
-        if name in {"v", "t"}:
-            seen.add(name)
-
-    return any(seen for _ in spreadsheet_xml.parse(archive.chunks(part), start, _ignore))
+    seen: list[dict[str, str]] = []
+    starts = {"v": seen.append, "t": seen.append}
+    return any(seen for _ in spreadsheet_xml.parse(archive.chunks(part), starts, {}))
 
 
 def _relations(archive: Archive, part: str) -> Mapping[str, tuple[str, str]]:
@@ -84,16 +80,7 @@ def _relations(archive: Archive, part: str) -> Mapping[str, tuple[str, str]]:
 def _elements(archive: Archive, part: str, wanted: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name == wanted:
-            found.append(attributes)
+    for _ in spreadsheet_xml.parse(archive.chunks(part), {wanted: found.append}, {}):
         if len(found) > _MAX_ENTRIES:
             raise FileError(DAMAGED)
-
-    for _ in spreadsheet_xml.parse(archive.chunks(part), start, _ignore):
-        pass
     return found
-
-
-def _ignore(_: str) -> None:
-    """Nothing depends on where these elements end."""

@@ -9,6 +9,7 @@ from chalicelib.domain.batch_cells import MAX_CHARACTERS
 from chalicelib.domain.batch_file import DAMAGED, FileError
 
 MAX_STRINGS = 128 * 1_000_000
+"""Bytes that are held of them."""
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
@@ -22,25 +23,30 @@ class Text:
         self._open = False
         self._pronounced = False
 
-    def begin(self) -> None:
+        self.starts = {"t": self._start_t, "rPh": self._start_pronunciation}
+        self.ends = {"t": self._end_t, "rPh": self._end_pronunciation}
+
+    def begin(self, _: object = None) -> None:
         """Forget what was gathered."""
         self._parts = []
         # One character more than a cell may have, for the rule to see; escapes have seven.
         self._left = 7 * (MAX_CHARACTERS + 1)
 
-    def start(self, name: str) -> None:
-        """An element began."""
-        if name == "t":
-            self._open = not self._pronounced
-        elif name == "rPh":
-            self._pronounced = True
+    def _start_t(self, _: dict[str, str]) -> None:
+        """A run of text begins."""
+        self._open = not self._pronounced
 
-    def end(self, name: str) -> None:
-        """An element ended."""
-        if name == "t":
-            self._open = False
-        elif name == "rPh":
-            self._pronounced = False
+    def _end_t(self) -> None:
+        """It ends."""
+        self._open = False
+
+    def _start_pronunciation(self, _: dict[str, str]) -> None:
+        """What follows is how it is read, not what it says."""
+        self._pronounced = True
+
+    def _end_pronunciation(self) -> None:
+        """It ends."""
+        self._pronounced = False
 
     def add(self, text: str) -> None:
         """Characters, wherever they stand."""
@@ -64,9 +70,14 @@ class Strings:
         self._ends = array("I", [0])
 
     def append(self, text: str) -> None:
-        """One more."""
+        """One more; raises FileError."""
         self._bytes += text.encode("utf-8", "replace")
         self._ends.append(len(self._bytes))
+        if len(self._bytes) + len(self._ends) * self._ends.itemsize > MAX_STRINGS:
+            raise FileError(
+                f"The texts of the workbook take more than {MAX_STRINGS // 1_000_000} MB; split "
+                "it, or save it as CSV."
+            )
 
     def __getitem__(self, number: int) -> str:
         if not 0 <= number < len(self._ends) - 1:
@@ -76,26 +87,14 @@ class Strings:
 
 def read(archive: Archive, part: str) -> Strings:
     """All of a part; raises FileError."""
-    if archive.size(part) > MAX_STRINGS:
-        raise FileError(
-            f"The texts of the workbook are larger than {MAX_STRINGS // 1_000_000} MB; split it, "
-            "or save it as CSV."
-        )
     strings, text = Strings(), Text()
 
-    def start(name: str, _: dict[str, str]) -> None:
-        if name == "si":
-            text.begin()
-        else:
-            text.start(name)
+    def end_string() -> None:
+        strings.append(text.value())
 
-    def end(name: str) -> None:
-        if name == "si":
-            strings.append(text.value())
-        else:
-            text.end(name)
-
-    for _ in spreadsheet_xml.parse(archive.chunks(part), start, end, text.add):
+    starts = {"si": text.begin, **text.starts}
+    ends = {"si": end_string, **text.ends}
+    for _ in spreadsheet_xml.parse(archive.chunks(part), starts, ends, text.add):
         pass
     return strings
 

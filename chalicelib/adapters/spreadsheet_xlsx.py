@@ -28,9 +28,9 @@ def records(stream: BinaryIO, sheet: str | None) -> Iterator[tuple[int, list[Cel
     strings = (
         spreadsheet_strings.read(archive, book.strings) if archive.has(book.strings) else Strings()
     )
-    merged = Merged(archive.chunks(part, size=1 << 18))
+    merged = Merged(archive.chunks(part))
     rows = _Rows(strings, merged)
-    for _ in spreadsheet_xml.parse(archive.chunks(part), rows.start, rows.end, rows.characters):
+    for _ in spreadsheet_xml.parse(archive.chunks(part), rows.starts, rows.ends, rows.characters):
         yield from rows.ready
         rows.ready.clear()
 
@@ -51,28 +51,19 @@ class _Rows:
         self._in_value = False
         self._value = ""
         self._text = Text()
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "c":
-            self._start_cell(attributes)
-        elif name == "v":
-            self._in_value = True
-        elif name == "row":
-            self._start_row(attributes)
-        elif name == "f":
-            self._formula = True
-        else:
-            self._text.start(name)
-
-    def end(self, name: str) -> None:
-        if name == "c":
-            self._end_cell()
-        elif name == "v":
-            self._in_value = False
-        elif name == "row":
-            self._end_row()
-        else:
-            self._text.end(name)
+        self.starts = {
+            **self._text.starts,
+            "row": self._start_row,
+            "c": self._start_cell,
+            "v": self._start_value,
+            "f": self._start_formula,
+        }
+        self.ends = {
+            **self._text.ends,
+            "row": self._end_row,
+            "c": self._end_cell,
+            "v": self._end_value,
+        }
 
     def characters(self, text: str) -> None:
         if not self._in_value:
@@ -102,6 +93,15 @@ class _Rows:
         self._formula = False
         self._value = ""
         self._text.begin()
+
+    def _start_formula(self, _: dict[str, str]) -> None:
+        self._formula = True
+
+    def _start_value(self, _: dict[str, str]) -> None:
+        self._in_value = True
+
+    def _end_value(self) -> None:
+        self._in_value = False
 
     def _end_cell(self) -> None:
         cell = self._cell()

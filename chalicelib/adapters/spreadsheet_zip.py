@@ -6,6 +6,7 @@ finds the checksum wrong.
 """
 
 import io
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from chalicelib.domain.batch_file import DAMAGED, FileError
 MAX_UNPACKED = 512 * 1_000_000
 MAX_PARTS = 2_000
 _MAX_READ = 1 << 20  # some hundred bytes a part; zipfile reads the whole directory at once
+_CHUNK = 1 << 16
 _ENCRYPTED = 0x1
 
 
@@ -39,22 +41,22 @@ class Archive:
         if not {part.compress_type for part in parts} <= {ZIP_STORED, ZIP_DEFLATED}:
             raise FileError(DAMAGED)  # what no spreadsheet writes, and zipfile unpacks unbounded
 
-    def size(self, name: str) -> int:
-        """Bytes of a part once unpacked, 0 without one."""
-        return self._zip.getinfo(name).file_size if self.has(name) else 0
-
     def has(self, name: str) -> bool:
         """Whether there is such a part."""
         return name in self._zip.NameToInfo
 
-    def chunks(self, name: str, size: int = 1 << 16) -> Iterator[bytes]:
+    def chunks(self, name: str) -> Iterator[bytes]:
         """A part piece by piece; raises FileError."""
         with errors():
             if not self.has(name):
                 raise FileError(DAMAGED)
             with self._zip.open(name) as part:
-                while chunk := part.read(size):
+                while chunk := part.read(_CHUNK):
                     yield chunk
+
+
+# Not OSError: the caller's own stream may fail, and be good the next time.
+_ERRORS = (BadZipFile, EOFError, NotImplementedError, ValueError, struct.error, zlib.error)
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def errors() -> Iterator[None]:
     """Whatever zipfile finds wrong is one error."""
     try:
         yield
-    except (BadZipFile, EOFError, NotImplementedError, OSError, ValueError, zlib.error) as exc:
+    except _ERRORS as exc:
         raise FileError(DAMAGED) from exc
 
 
@@ -79,6 +81,8 @@ class _Bounded(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:
+            raise BadZipFile  # which a file would call an OSError
         return self._stream.seek(offset, whence)
 
     def tell(self) -> int:

@@ -57,7 +57,7 @@ class Flaw(NamedTuple):
 
 def are_blank(cells: Sequence[Cell]) -> bool:
     """Whether a row says nothing."""
-    return not any((cell if isinstance(cell, str) else cell.text).strip(BLANKS) for cell in cells)
+    return all(not (cell if isinstance(cell, str) else cell.text).strip(BLANKS) for cell in cells)
 
 
 def text(cell: Cell, field: str) -> tuple[str, Flaw | None]:

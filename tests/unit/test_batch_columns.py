@@ -1,12 +1,16 @@
 """Titles: known in all their spellings, refused where two could be meant."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from chalicelib.domain.batch_cells import Kind, Odd
-from chalicelib.domain.batch_columns import KNOWN, Columns, find
+from chalicelib.domain.batch_columns import FIELDS, KNOWN, Columns, find
 from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.batch_rows import read
 
+DOCS = Path(__file__).parents[2] / "docs"
 Chosen = dict[str, str | int | None]
 
 
@@ -146,3 +150,14 @@ def test_by_numbers_a_file_needs_no_header(first: list[str | Odd], people: list[
 def test_by_any_title_it_does(chosen: Chosen) -> None:
     rows = [(1, ["张三", "乙", "id"]), (2, ["李四", "110105185012310021", "x"])]
     assert [row.number for row in read(rows, chosen)] == [2]
+
+
+@pytest.mark.parametrize("page", ["spreadsheets.md", "spreadsheets.zh-CN.md"])
+def test_the_documentation_has_every_title_in_its_rank(page: str) -> None:
+    lines = (DOCS / page).read_text("utf-8").splitlines()
+    start = next(place for place, line in enumerate(lines) if "sfzhm" in line) - 1
+    for line, field in zip(lines[start : start + 3], FIELDS, strict=True):
+        titles = [title for rank in KNOWN[field] for title in rank]
+        told = re.split("[,、;；：:] ?", line.strip("| ").partition(" | ")[2])
+        assert [title for title in told if title.strip() in titles] == titles
+        assert len(told) <= len(titles) + 1  # and no other but the words between the ranks

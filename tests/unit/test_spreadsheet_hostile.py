@@ -7,7 +7,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
 
 import pytest
 
-from chalicelib.adapters import spreadsheet, spreadsheet_merged
+from chalicelib.adapters import spreadsheet, spreadsheet_merged, spreadsheet_strings
 from chalicelib.adapters.spreadsheet_strings import Strings
 from chalicelib.domain.batch_file import FileError
 from tests.spreadsheets import SHEET, STRINGS, data, replaced, sheet, with_deflated, workbook, zeros
@@ -46,10 +46,16 @@ class TestBombs:
         made = with_deflated(workbook(["a"]), {SHEET: claim}, zeros(4_000))
         assert "damaged" in refused(made).detail
 
-    def test_texts_kept_apart_have_a_limit_of_their_own(self) -> None:
-        made = replaced(workbook(["a"]), strings="<si/>")
-        made = with_deflated(made, {STRINGS: 200_000_000}, zeros(200))
-        assert "texts of the workbook are larger than 128 MB" in refused(made).detail
+    @pytest.mark.parametrize(
+        "strings", ["<si/>" * 300_000, f"<si><t>{'a' * 1_000}</t></si>" * 1_200]
+    )
+    def test_texts_kept_apart_have_a_limit_of_their_own(
+        self, monkeypatch: pytest.MonkeyPatch, strings: str
+    ) -> None:
+        assert spreadsheet_strings.MAX_STRINGS == 128_000_000
+        monkeypatch.setattr(spreadsheet_strings, "MAX_STRINGS", 1_000_000)
+        made = replaced(workbook(["a"]), strings=strings)
+        assert "texts of the workbook take more than 1 MB" in refused(made).detail
 
     def test_parts_are_limited(self) -> None:
         out = io.BytesIO(workbook(["a"]))
@@ -196,14 +202,14 @@ def test_any_cut_or_flipped_byte_is_an_error_or_nothing() -> None:
 
 def test_memory_does_not_grow_with_the_rows() -> None:
     row = '<row><c t="str"><v>a</v></c><c t="s"><v>0</v></c></row>'
-    made = io.BytesIO(replaced(data(row * 15_000), strings="<si><t>1</t></si>"))
+    made = io.BytesIO(replaced(data(row * 6_000), strings="<si><t>110105185012310021</t></si>"))
     columns = {"name": 1, "id_number": 2}
     tracemalloc.start()
     count = sum(1 for _ in spreadsheet.rows(made, format="xlsx", columns=columns))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert count == 15_000
-    assert most < 1_500_000  # as objects the rows are three times as large
+    assert count == 6_000
+    assert most < 700_000  # as objects the rows are three times as large
 
 
 def test_texts_kept_apart_are_packed() -> None:
