@@ -1,12 +1,17 @@
-"""The package, for all tests that need it."""
+"""What all tests share: nothing is timed, and the package for those that need it."""
 
 import fcntl
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tools.package import build
+
+# How long it takes to make up an example is the machine's business, not the code's.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ class Layout(NamedTuple):
         if write.delivery is not None:
             yield self._delivery(write.delivery)
         if write.person is not None:
-            yield self._person(write.after.id, write.person, now)
+            yield self._person(write.after, write.person, now)
         if write.take is not None:
             yield from self._take(write.take, write.after.id, now)
         if write.release is not None:
@@ -143,13 +143,17 @@ class Layout(NamedTuple):
         return {"Put": {"TableName": self.table, "Item": item}}
 
     def _person(
-        self, verification_id: str, sealed: bytes, now: datetime
+        self, verification: Verification, sealed: bytes, now: datetime
     ) -> "TransactWriteItemTypeDef":
-        key = person_key(verification_id)
+        key = person_key(verification.id)
         if not sealed:
             return {"Delete": {"TableName": self.table, "Key": key}}
-        ends = epoch(now + timedelta(days=self.person_days))
-        kept = {**key, **item_of({"sealed": sealed, "ttl": ends})}
+        # Not beyond the verification: the next one of its key may be about somebody else.
+        ends = min(
+            now + timedelta(days=self.person_days),
+            (verification.ended_at or now) + timedelta(days=self.record_days),
+        )
+        kept = {**key, **item_of({"sealed": sealed, "ttl": epoch(ends)})}
         return {"Put": {"TableName": self.table, "Item": kept}}
 
     def _take(

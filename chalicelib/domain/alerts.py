@@ -352,9 +352,21 @@ def _ended(alert: Alert, now: datetime, receivers: Sequence[str]) -> Alert:
 def _again(alert: Alert, now: datetime, receivers: Sequence[str]) -> Iterator[Change]:
     """Whoever was not told yet is told now, unless somebody is about it."""
     if alert.waiting and (alert.lease_until is None or alert.lease_until <= now):
-        # A receiver that is configured no more will never be told.
-        waiting = tuple(one for one in alert.waiting if one in receivers)
-        yield _taken(alert, replace(alert, waiting=waiting), now)
+        yield _taken(alert, replace(alert, waiting=_reachable(alert.waiting, receivers)), now)
+
+
+def _reachable(waiting: Sequence[str], receivers: Sequence[str]) -> tuple[str, ...]:
+    """Those who wait and are configured still.
+
+    A robot whose URL was mended goes by another id: in the place of one that is gone wait those
+    of its kind, for else what it did not take would never be told.
+    """
+    gone = {_kind(one) for one in waiting if one not in receivers}
+    return tuple(one for one in receivers if one in waiting or _kind(one) in gone)
+
+
+def _kind(receiver: str) -> str:
+    return receiver.partition("-")[0]
 
 
 def _taken(before: Alert | None, after: Alert, now: datetime) -> Change:

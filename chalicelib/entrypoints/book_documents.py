@@ -6,6 +6,7 @@ Money is text with two digits after the point; a price a call has six, and is ro
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 
 from chalicelib.domain.cells import formula_safe
@@ -43,7 +44,7 @@ def outlook(found: Outlook) -> dict[str, object]:
         "since": None if balance.since is None else balance.since.isoformat(),
         "runs_out_on": None if found.runs_out_on is None else found.runs_out_on.isoformat(),
         "basis": _basis(found.basis),
-        "items": [_state(state) for state in balance.packages],
+        "items": [_state(state, balance.since) for state in balance.packages],
     }
 
 
@@ -144,11 +145,13 @@ def _counts(balance: Balance) -> dict[str, object]:
     }
 
 
-def _state(state: PackageState) -> dict[str, object]:
+def _state(state: PackageState, since: date | None) -> dict[str, object]:
+    # The days of one that was over before were not read: nothing used would be a lie.
+    counted = since is not None and state.package.last_day >= since
     return {
         **package(state.package),
-        "used": state.used,
-        "left": state.left,
+        "used": state.used if counted else None,
+        "left": state.left if counted else None,
         "live": state.live,
     }
 

@@ -15,6 +15,7 @@ from chalicelib import bootstrap
 from chalicelib.bootstrap import Container
 from chalicelib.domain.errors import (
     MalformedRequestError,
+    NotFoundError,
     PayloadTooLargeError,
     ServiceError,
     ServiceUnavailableError,
@@ -31,6 +32,7 @@ from chalicelib.services import access
 from chalicelib.services.ports import PortError
 
 MAX_BODY = 64 * 1024
+_MAX_ID = 100
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -69,6 +71,7 @@ def answering(
                 client = access.authenticate(
                     bearer(request), scopes=scopes, secrets=container.tools.secrets
                 )
+                _refuse_endless(arguments)
                 answer = view(Call(request, container, client), **arguments)
                 return answer if isinstance(answer, Response) else as_json(answer)
             except ServiceError as exc:
@@ -84,6 +87,12 @@ def answering(
         return wrapped
 
     return decorate
+
+
+def _refuse_endless(ids: Mapping[str, str]) -> None:
+    """The table takes no key of any length, and none of ours is as long as that."""
+    if any(len(one) > _MAX_ID for one in ids.values()):
+        raise NotFoundError("There is nothing under such an id.")
 
 
 def trace_of(request: Request) -> Trace:

@@ -11,7 +11,9 @@ from chalicelib.services.ports import Repository
 
 MAX_LINES = 2_000
 _PAGE = 500
-_MAX_PAGES = 100  # of those, days without any are one each: an answer takes seconds at most
+_MAX_PAGES = 100  # days without any are one each
+_MAX_READ = 6_000
+"""So many are looked at, whosever they are: an answer takes seconds at most."""
 
 
 class Part(NamedTuple):
@@ -33,15 +35,17 @@ def export(
     if not first <= day <= last:
         raise ValueError("the cursor is of another day")
     items: list[Verification] = []
+    read = 0
     for _ in range(_MAX_PAGES):
         page = repository.of_day(day, min(_PAGE, MAX_LINES - len(items)), inside)
         items += (found for found in page.items if Filter(day).passes(found, client))
+        read += len(page.items)
         inside = page.next_cursor
         if inside is None:
             if day == last:
                 return Part(items, None)
             day += timedelta(days=1)
-        if len(items) >= MAX_LINES:
+        if len(items) >= MAX_LINES or read >= _MAX_READ:
             break
     return Part(items, f"{day.isoformat()}.{inside or ''}")
 

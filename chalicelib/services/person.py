@@ -19,7 +19,18 @@ def kept(found: Verification, repository: Repository, sealer: Sealer) -> Derived
         return None
     owner = found.reused_from or found.id
     try:
+        if found.reused_from is not None and not _is_source(repository.get(owner), found):
+            return None
         sealed = repository.person(owner)
         return None if sealed is None else DerivedFields(**json.loads(sealer.unseal(sealed, owner)))
     except UnavailableError:
         return None
+
+
+def _is_source(standing: Verification | None, reused: Verification) -> bool:
+    """Not one that came later: a key is free again when its record ends, for somebody else too."""
+    return (
+        standing is not None
+        and reused.ended_at is not None
+        and standing.created_at <= reused.ended_at
+    )

@@ -101,13 +101,17 @@ def _tell(
     if not mine:
         return 0, 0
     ends = tools.clock.monotonic() + ROUND_SECONDS
+    minute = int(tools.clock.now().timestamp() // 60)
     texts = {
         alert.key: alert_texts.message(alert, settings.language, watching.stage) for alert in mine
     }
 
     def to(receiver: str) -> list[tuple[Alert, str, Answered]]:
         outcomes: list[tuple[Alert, str, Answered]] = []
-        for alert in [one for one in mine if receiver in one.waiting][:AT_ONCE]:
+        wanted = [one for one in mine if receiver in one.waiting]
+        # Another one is the first each minute: a text that is never taken must not stop the rest.
+        turn = minute % max(1, len(wanted))
+        for alert in [*wanted[turn:], *wanted[:turn]][:AT_ONCE]:
             answer = receivers[receiver](texts[alert.key])
             outcomes.append((alert, receiver, answer))
             # After a refusal the others would meet the same, and hold everybody up.

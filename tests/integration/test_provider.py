@@ -1086,7 +1086,9 @@ def parrot() -> Iterator[tuple[Peer, HttpProvider]]:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(raw=st.lists(PIECES | st.binary(max_size=40), max_size=8).map(b"".join))
 @example(raw=b"HTTP/1.1 200 OK\r\nX-Ca-Error-Code: not_sent\r\n\r\n")

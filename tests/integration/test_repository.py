@@ -1192,6 +1192,20 @@ class TestDynamo(Contract, ContractOfHolds, ContractOfCaps, ContractOfLists, Con
         assert rows[f"U#{day}", sort]["code#0000"] == {"N": "1"}
         assert not [row for row in rows.values() for value in row.values() if "NULL" in value]
 
+    def test_derived_fields_never_outlive_their_verification(
+        self, clock: FakeClock, dynamodb: Dynamodb, wire: Wire
+    ) -> None:
+        kept = DynamoRepository(wire.client, dynamodb.table, clock, record_days=31, person_days=99)
+        claimed = new(kept, clock)
+        kept.write(whole(answered(claimed, clock), claimed, person=b"sealed"))
+        assert kept.person(claimed.id) == b"sealed"
+        clock.advance(days=32)
+        # The key comes again, with somebody else.
+        again = claim(draft(clock, id=claimed.id), clock)
+        kept.write(Write(again, None))
+        kept.write(whole(answered(again, clock, "0008"), again))
+        assert kept.person(claimed.id) is None
+
     def raw(
         self, repository: Repository, wire: Wire, dynamodb: Dynamodb, found: Verification
     ) -> tuple[Verification, dict[str, Any]]:

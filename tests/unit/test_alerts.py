@@ -187,6 +187,12 @@ class TestChanges:
         ((_, again),) = moved(later, begun, receivers=["topic", "new"])
         assert again.waiting == ("topic",)
 
+    def test_a_robot_whose_url_was_mended_is_told_after_all(self) -> None:
+        ((_, begun),) = moved(LYING, receivers=["topic", "wecom-1", "feishu-1"])
+        half = rules.told(begun, begun, frozenset(["topic", "wecom-1"]), NOW)
+        ((_, again),) = moved(LYING, half, receivers=["topic", "wecom-1", "feishu-2"])
+        assert again.waiting == ("feishu-2",)
+
     def test_it_ends_silently_and_is_gone(self) -> None:
         ((_, begun),) = moved(LYING)
         told = rules.told(begun, begun, frozenset(begun.waiting), NOW)

@@ -72,6 +72,16 @@ class TestPackages:
         assert found["runs_out_on"] == (TODAY + 366 * DAY).isoformat()
         assert found["items"] == [{**recorded, "used": 3, "left": 4_997, "live": True}]
 
+    def test_what_was_not_counted_is_not_said_to_be_unused(self, served: World) -> None:
+        old = {"purchased_at": "2024-01-01", "expires_at": "2025-01-01"}
+        told(ask("POST", "/v1/packages", PACKAGE | old), 201)
+        (alone,) = told(ask("GET", "/v1/packages"))["items"]
+        assert (alone["used"], alone["left"]) == (0, 5_000)
+        told(ask("POST", "/v1/packages", PACKAGE), 201)
+        before, now = told(ask("GET", "/v1/packages"))["items"]
+        assert (before["used"], before["left"]) == (None, None)
+        assert (now["used"], now["left"]) == (0, 5_000)
+
     def test_one_that_was_recorded_wrongly_is_taken_out(self, served: World) -> None:
         wrong = told(ask("POST", "/v1/packages", {**PACKAGE, "calls": 50_000}, key="k"), 201)
         right = told(ask("POST", "/v1/packages", PACKAGE), 201)
@@ -355,6 +365,20 @@ class TestExport:
                 if key == "ops-key":
                     assert len(shown) == 23
         assert len(self.walked("shop-key")[0]) == 16
+
+    def test_others_lines_are_not_read_without_end(
+        self, served: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(1, 9):
+            stored(served, number, client="other")
+        stored(served, 9, days=1)
+        monkeypatch.setattr(exporting, "_PAGE", 2)
+        monkeypatch.setattr(exporting, "_MAX_READ", 4)
+        part = export("shop-key", from_="2026-11-24", to="2026-11-25")
+        assert rows(part) == []
+        assert "X-Next-Cursor" in part["headers"]
+        shown, parts = self.walked("shop-key")
+        assert (len(shown), parts) == (1, 3)
 
     @staticmethod
     def walked(key: str) -> tuple[list[str], int]:

@@ -647,7 +647,10 @@ class TestWhereItComesFrom:
             assert decode(encode(traced)) == traced
 
 
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+RELAXED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 HANS = st.text("赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨·", min_size=2, max_size=8)
 DIGITS = st.text("0123456789", min_size=15, max_size=19)
 

@@ -385,6 +385,17 @@ class TestReuse:
         third = world.verify(key="k2", max_age=60)
         assert third == second
 
+    def test_a_key_that_comes_again_after_years_shows_nobody_else(self, world: World) -> None:
+        world.script([MATCH, MATCH])
+        world.verify(max_age=86_400)
+        world.clock.advance(days=0.9)
+        reused = world.verify(key="k2", max_age=86_400)
+        world.clock.advance(days=729.5)
+        somebody_else = world.verify(name=OTHER_NAME)
+        assert somebody_else.verification.id == reused.verification.reused_from
+        assert somebody_else.person == PERSON
+        assert world.verify(key="k2", max_age=86_400).person is None
+
     def test_not_beyond_its_age_nor_without_being_asked_for(self, world: World) -> None:
         world.script([MATCH] * 3)
         world.verify(max_age=60)

@@ -288,6 +288,40 @@ class TestWhatFails:
         assert told(watched) == [(DINGTALK.id, "Messages were given up")] * 2
         assert look(watched) == (2, 0, 0)
 
+    def test_a_robot_whose_url_was_wrong_is_told_once_it_is_mended(self, watched: World) -> None:
+        watched.notifier.broken = {DINGTALK.id}
+        watched.dead_letters.lying = {"a": 1}
+        assert look(watched) == (1, 2, 1)
+        told(watched)
+        mended = replace(DINGTALK, url="https://ding.example/send?access_token=right")
+        settings = AlertSettings(Language.EN, (mended, WECOM))
+        watched.secrets.now = replace(SECRET, alerts=settings)
+        assert look(watched) == (1, 1, 0)
+        assert told(watched) == [(mended.id, "Messages were given up")]
+        assert look(watched) == (1, 0, 0)
+
+    def test_a_text_that_is_never_taken_stops_no_other(
+        self, watched: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take = watched.notifier.to_robot
+
+        def refusing(robot: Robot, message: Message) -> Answered:
+            if robot == WECOM and "dead letters b:" in message.text:
+                return Answered(ok=False, code="40058")
+            return take(robot, message)
+
+        monkeypatch.setattr(watched.notifier, "to_robot", refusing)
+        watched.dead_letters.lying = {"a": 1, "b": 1, "c": 1}
+        for _ in range(3):
+            look(watched)
+            watched.clock.advance(60)
+        heard = {
+            m.text.partition("dead letters ")[2][0]
+            for r, m in watched.notifier.told
+            if r == WECOM.id
+        }
+        assert heard == {"a", "c"}
+
     @pytest.mark.parametrize("part", ["secrets", "alerts"])
     def test_without_table_or_secret_nothing_moves(self, watched: World, part: str) -> None:
         watched.dead_letters.lying = {"a": 1}

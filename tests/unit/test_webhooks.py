@@ -280,7 +280,10 @@ class TestTheEdge:
             assert (answer["statusCode"], answer["body"]) == (200, "success")
         assert send(served, "fanqier", dedupe="other", number="1")["body"] == "success"
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(
         st.sampled_from(VENDORS),
         st.binary(max_size=200),
@@ -304,7 +307,7 @@ class TestTheEdge:
     @settings(
         max_examples=60,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(
         st.recursive(
