@@ -7,6 +7,7 @@ import sys
 from benchmarks import (
     acknowledgement,
     asynchronous,
+    batches,
     cold_start,
     hook_imports,
     identity_rules,
@@ -31,6 +32,8 @@ def main() -> bool:
     good = acknowledgement.main()
     print()
     good &= hook_imports.main()
+    print()
+    good &= batches.main()
     print()
     spreadsheet.main()
     print()

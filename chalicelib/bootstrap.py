@@ -51,7 +51,7 @@ _AWS = Config(
 # upload's address.
 _S3 = _AWS.merge(
     Config(
-        read_timeout=30,
+        read_timeout=5,
         signature_version="s3v4",
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

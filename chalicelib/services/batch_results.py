@@ -123,7 +123,7 @@ def _result(row: RowEnd | Line, known: Mapping[str, Verification]) -> ResultLine
         return ResultLine(row.number, row.reference, "", "", "", "", "", GONE, row.verification_id)
     return ResultLine(
         row.number,
-        row.reference,
+        "" if found.erased else row.reference,
         found.name_masked or "",
         found.id_number_masked or "",
         "" if found.outcome is None else found.outcome.value,

@@ -194,7 +194,9 @@ def test_a_workbook_put_from_another_process(place: Place, tmp_path: Any) -> Non
     subprocess.run(
         [sys.executable, "-c", program, upload["url"], str(file), *headers], check=True, cwd=ROOT
     )
-    done = place.reaches(made["id"], "completed")
+    place.reaches(made["id"], "completed")
+    until(lambda: place.now(made["id"])["files_until"] is None)
+    done = place.now(made["id"])
     assert done["billed"]["yes"] == 30
     lines = place.results(made["id"])
     assert [line["reference"] for line in lines] == [f"r-{n}" for n in range(30)]

@@ -150,7 +150,9 @@ def test_nor_are_the_rows_of_a_batch(place: Place, tmp_path: Path) -> None:
     assert unknown, "no worker died at a moment that matters"
     free = 0
     for line in unknown:
-        paid = place.paid(line.row - 2)
+        # Whichever of a person's rows was asked first has the call.
+        serial = line.row - 2
+        paid = place.paid(serial if serial < ROWS else serial - ROWS - 1)
         free += not paid
         resolve(
             line.verification_id,

@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -154,9 +155,14 @@ def adapted(template: Any) -> Any:
     """The template, but for what the stand-in reads otherwise than CloudFormation does."""
     resources = template["Resources"]
     # It passes a parameter of type Number on as a text, and then cannot poll the queue.
-    source = resources["Worker"]["Properties"]["Events"]["WorkerSqsEventSource"]["Properties"]
-    for place, name in ((source, "BatchSize"), (source["ScalingConfig"], "MaximumConcurrency")):
-        place[name] = int(template["Parameters"][place[name]["Ref"]]["Default"])
+    for worker in ("Worker", "RowWorker"):
+        (event,) = resources[worker]["Properties"]["Events"].values()
+        source = event["Properties"]
+        for place, name in ((source, "BatchSize"), (source["ScalingConfig"], "MaximumConcurrency")):
+            if isinstance(place[name], dict):
+                place[name] = int(template["Parameters"][place[name]["Ref"]]["Default"])
+    # It speaks HTTP only, which the bucket refuses.
+    del resources["BucketPolicy"]
     # Ref of a secret is its ARN; there it is the name, which no policy can be about.
     for role in (one for one in resources.values() if one["Type"] == "AWS::IAM::Role"):
         for policy in role["Properties"]["Policies"]:
@@ -184,7 +190,8 @@ def left_in(sqs: "SQSClient", url: str) -> int:
 
 
 def test_of_two_messages_the_bad_one_comes_again(deployed: Deployed) -> None:
-    (source,) = deployed.aws.aws("lambda", "list-event-source-mappings")["EventSourceMappings"]
+    found = deployed.aws.aws("lambda", "list-event-source-mappings")["EventSourceMappings"]
+    (source,) = (one for one in found if "-Queue-" in one["EventSourceArn"])
 
     def receive(*, on: bool) -> None:
         flag = "--enabled" if on else "--no-enabled"
@@ -228,6 +235,8 @@ def test_the_schedule_queues_again_what_lost_its_message(
         "TABLE_NAME": outputs["TableName"],
         "KMS_KEY_ID": outputs["KeyArn"],
         "QUEUE_URL": outputs["QueueUrl"],
+        "ROWS_QUEUE_URL": outputs["RowsQueueUrl"],
+        "BUCKET_NAME": outputs["BucketName"],
     }
     for name, value in (deployed.aws.env | settings).items():
         monkeypatch.setenv(name, value)
@@ -259,3 +268,23 @@ def test_a_forms_entry_is_taken_and_verified(deployed: Deployed) -> None:
     assert taken.json()["status"] == "accepted"
     assert deployed.completed(taken.json()["id"])["outcome"] == "match"
     assert deployed.paid(person) == 1
+
+
+def test_a_batch_is_split_and_its_rows_are_asked(deployed: Deployed) -> None:
+    """The bucket tells the splitter, the splitter the queue, the queue the row worker."""
+    people = [deployed.person(place) for place in (4, 5)]
+    lines = ["name,id_number", *(f"{one.name},{one.id_number}" for one in people)]
+    content = b64encode("\n".join(lines).encode()).decode()
+    made = deployed.call("POST", "/v1/batches", {"format": "csv", "content": content})
+    assert made.status_code == 201, f"{made.text}\n{deployed.aws.log}"
+    path = f"/v1/batches/{made.json()['id']}"
+
+    def look() -> Any:
+        shown = deployed.call("GET", path).json()
+        return shown if shown["status"] in {"completed", "failed", "paused"} else None
+
+    done = until(look, PATIENCE)
+    assert (done["status"], done["billed"]["yes"]) == ("completed", 2), done
+    assert [deployed.paid(one) for one in people] == [1, 1]
+    results = deployed.call("GET", f"{path}/results")
+    assert results.text.count("match") == 2

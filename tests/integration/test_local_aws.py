@@ -271,20 +271,40 @@ class TestResources:
         self, boto: boto3.Session, aws_url: str, names: Names
     ) -> None:
         client = boto.client("sqs", endpoint_url=aws_url, config=QUICK)
-        queue, dead_letters = (
-            client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-            for url in (names.queue_url, names.dead_letters_url)
-        )
+        for name, dead, urls in (
+            ("Queue", "DeadLetters", (names.queue_url, names.dead_letters_url)),
+            ("Rows", "RowsDeadLetters", (names.rows_queue_url, names.rows_dead_letters_url)),
+        ):
+            queue, dead_letters = (
+                client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+                for url in urls
+            )
+            for made, kind in ((queue, name), (dead_letters, dead)):
+                wanted = deployed(kind)
+                assert made["MessageRetentionPeriod"] == str(wanted["MessageRetentionPeriod"])
+                assert made["SqsManagedSseEnabled"] == "true"
+            assert queue["VisibilityTimeout"] == str(deployed(name)["VisibilityTimeout"])
+            assert json.loads(queue["RedrivePolicy"]) == {
+                "deadLetterTargetArn": dead_letters["QueueArn"],
+                "maxReceiveCount": deployed(name)["RedrivePolicy"]["maxReceiveCount"],
+            }
         client.close()
-        for made, name in ((queue, "Queue"), (dead_letters, "DeadLetters")):
-            wanted = deployed(name)
-            assert made["MessageRetentionPeriod"] == str(wanted["MessageRetentionPeriod"])
-            assert made["SqsManagedSseEnabled"] == "true"
-        assert queue["VisibilityTimeout"] == str(deployed("Queue")["VisibilityTimeout"])
-        assert json.loads(queue["RedrivePolicy"]) == {
-            "deadLetterTargetArn": dead_letters["QueueArn"],
-            "maxReceiveCount": deployed("Queue")["RedrivePolicy"]["maxReceiveCount"],
+
+    def test_the_bucket_is_the_one_that_is_deployed(
+        self, boto: boto3.Session, aws_url: str, names: Names
+    ) -> None:
+        client = boto.client("s3", endpoint_url=aws_url, config=QUICK)
+        found = client.get_bucket_encryption(Bucket=names.bucket)
+        (rule,) = found["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["BucketKeyEnabled"] is True
+        assert rule["ApplyServerSideEncryptionByDefault"] == {
+            "SSEAlgorithm": "aws:kms",
+            "KMSMasterKeyID": names.key_id,
         }
+        closed = client.get_public_access_block(Bucket=names.bucket)
+        wanted = deployed("Bucket")["PublicAccessBlockConfiguration"]
+        assert closed["PublicAccessBlockConfiguration"] == wanted
+        client.close()
 
     def test_what_wakes_people_is_left_out_by_name(
         self, changed: Callable[[Change], Names], names: Names

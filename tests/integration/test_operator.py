@@ -35,6 +35,8 @@ def url(stage: Names, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "KMS_KEY_ID": stage.key_id,
         "SECRET_ID": stage.secret_id,
         "QUEUE_URL": stage.queue_url,
+        "ROWS_QUEUE_URL": stage.rows_queue_url,
+        "BUCKET_NAME": stage.bucket,
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

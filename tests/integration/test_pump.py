@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
-from chalice.app import SQSEvent
+from chalice.app import CloudWatchEvent, SQSEvent
 
-from local_stack.pump import Pump, every
-from local_stack.resources import create_queues
+from local_stack.pump import Pump, Uploads, every
+from local_stack.resources import Names, create_bucket, create_queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -216,3 +217,74 @@ def test_a_schedule_that_fails_ticks_on() -> None:
     assert {event["source"] for event in events} == {"aws.events"}
     assert not [thread for thread in threading.enumerate() if thread.name == "schedule"]
     assert len(events) == seen
+
+
+def test_threads_receive_one_after_another(place: Place) -> None:
+    """So that any number of idle ones ask no more often than one."""
+    inside = threading.Semaphore(1)
+    together: list[bool] = []
+    enough, real = threading.Event(), place.sqs.receive_message
+
+    class Watched:
+        def receive_message(self, **options: Any) -> Any:
+            together.append(not inside.acquire(blocking=False))
+            try:
+                return real(**options)
+            finally:
+                if not together[-1]:
+                    inside.release()
+                if len(together) > 10:
+                    enough.set()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(place.sqs, name)
+
+    watched: Any = Watched()
+    place.send(*(str(n) for n in range(8)))
+    pump = Pump(watched, place.url, place.worker, threads=8, batch=1).start()
+    assert enough.wait(SECONDS)
+    pump.stop()
+    assert not any(together)
+    assert {len(event["Records"]) for event in place.worker.events} == {1}
+
+
+class TestUploads:
+    @pytest.fixture
+    def bucket(self, boto: boto3.Session, aws_url: str, names: Names) -> Iterator[Any]:
+        client = boto.client("s3", endpoint_url=aws_url)
+        yield client, create_bucket(client, names.key_id)
+        client.close()
+
+    def test_each_object_is_told_of_once(self, bucket: Any) -> None:
+        client, name = bucket
+        told: list[Any] = []
+        uploads = Uploads(client, name, lambda event, _: told.append(event), "uploads/")
+        client.put_object(Bucket=name, Key="elsewhere", Body=b"1")
+        for body in (b"1", b"22"):
+            client.put_object(Bucket=name, Key="uploads/a", Body=body)
+            for _ in range(2):
+                uploads({}, None)
+        assert [event["detail"]["object"]["size"] for event in told] == [1, 2]
+        event = CloudWatchEvent(told[0], None)
+        assert (event.source, event.detail_type) == ("aws.s3", "Object Created")
+        assert event.detail["bucket"] == {"name": name}
+        assert event.detail["object"]["key"] == "uploads/a"
+        client.delete_object(Bucket=name, Key="uploads/a")
+        uploads({}, None)
+        client.put_object(Bucket=name, Key="uploads/a", Body=b"22")
+        uploads({}, None)
+        assert len(told) == 3, "what is gone may be put again"
+
+    def test_a_handler_that_fails_is_called_twice_more(self, bucket: Any) -> None:
+        client, name = bucket
+        calls: list[object] = []
+
+        def fails(event: object, context: object) -> None:
+            calls.append(event)
+            raise RuntimeError("x")
+
+        client.put_object(Bucket=name, Key="uploads/a", Body=b"1")
+        uploads = Uploads(client, name, fails, "uploads/")
+        for _ in range(2):
+            uploads({}, None)
+        assert len(calls) == 3

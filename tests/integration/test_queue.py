@@ -10,11 +10,15 @@ import boto3
 import pytest
 
 from chalicelib.adapters.queue import SqsQueue
+from chalicelib.adapters.row_queue import SqsRowQueue
 from chalicelib.config import Settings
+from chalicelib.domain import batch_messages
+from chalicelib.domain.batch_messages import Dispatch, RowMessage, Rows
 from chalicelib.domain.messages import Ask, Deliver, Message, Repair, decode
 from chalicelib.domain.verification import Answer, DerivedFields
 from chalicelib.services.ports import Queue, UnavailableError
 from local_stack.resources import create_queues
+from tests.fakes.batches import FakeRowQueue
 from tests.fakes.queue import FakeQueue
 from tests.integration.conftest import QUICK
 
@@ -167,3 +171,30 @@ class TestTimes:
             "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
             "maxReceiveCount": 5,
         }
+
+
+class TestRows:
+    """The queue of the rows is another one of the same kind."""
+
+    @pytest.mark.parametrize("message", [Rows("bat_1", 1, 0, 90, 2, "a-run"), Dispatch("bat_1", 1)])
+    def test_what_is_sent_arrives(self, sqs: "SQSClient", message: RowMessage) -> None:
+        url, _ = create_queues(sqs, "Rows", "RowsDeadLetters")
+        fake = FakeRowQueue()
+        for queue in (fake, SqsRowQueue(sqs, url)):
+            queue.send(message)
+            queue.send(message, 900)
+        assert fake.sent == [(message, 0), (message, 900)]
+        assert [batch_messages.decode(body) for body in bodies(sqs, url)] == [message]
+        assert delayed(sqs, url) == 1
+
+    def test_out_of_reach(self, unreachable: "SQSClient") -> None:
+        fake = FakeRowQueue()
+        fake.down = True
+        for queue in (fake, SqsRowQueue(unreachable, "http://127.0.0.1/1/queue")):
+            with pytest.raises(UnavailableError):
+                queue.send(Dispatch("bat_1", 1))
+
+    def test_one_that_is_not_there_is_named_with_its_setting(self, sqs: "SQSClient") -> None:
+        url, _ = create_queues(sqs)
+        with pytest.raises(UnavailableError, match="ROWS_QUEUE_URL"):
+            SqsRowQueue(sqs, f"{url}-gone").send(Dispatch("bat_1", 1))

@@ -376,6 +376,12 @@ class Contract:
         assert repository.open_until(clock.now() + LEASE, 10) == []
         assert used(repository, clock, claimed.client).calls == 1
 
+    def test_many_are_read_at_once(self, repository: Repository, clock: FakeClock) -> None:
+        made = [new(repository, clock) for _ in range(120)]
+        wanted = [one.id for one in made]
+        assert repository.many([*wanted, "vrf_nobodys"]) == {one.id: one for one in made}
+        assert repository.many([]) == {}
+
     def test_open_ones_are_found_once_they_are_due_the_earliest_first(
         self, repository: Repository, clock: FakeClock
     ) -> None:

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from chalicelib.domain import codes
 from chalicelib.domain.batch import CHUNK_ROWS, BatchStatus
 from chalicelib.domain.batch_messages import Dispatch, Rows
+from chalicelib.domain.caps import Limits
 from chalicelib.domain.errors import ServiceError
-from chalicelib.domain.verification import Answer, Person
+from chalicelib.domain.verification import CHINA, Answer, Person
 from chalicelib.services import batches, row_work
-from chalicelib.services import verify as verifying
 from chalicelib.services.ports import UnavailableError
 from tests.examples import NAME, OTHER_NAME
 from tests.fakes.provider import answer
@@ -392,36 +392,38 @@ class TestTroubles:
         assert [line.reason for line in place.results(batch)] == ["id_number_invalid", ""]
         assert place.now(batch).progress.outcomes["failed"] == 1
 
-    def test_a_day_that_is_used_up_waits_for_the_next(
-        self, place: BatchWorld, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Whatever a refusal is called: it says itself when it ends."""
-        self.refusing(monkeypatch, 8 * 3600)
-        batch = place.started(csv_of(people(2)))
+    def test_a_days_cap_waits_for_the_next_day(self, place: BatchWorld) -> None:
+        self.cap(place, Limits(day=20))
+        batch = place.started(csv_of(people(45)))
         place.work_off()
         paused = place.now(batch).paused
         assert paused
-        assert paused.until == place.world.clock.now() + timedelta(hours=8)
+        assert paused.cause == "budget_exhausted"
+        midnight = datetime(2026, 11, 25, tzinfo=CHINA)
+        assert paused.until == midnight
+        assert len(place.world.provider.asked) == 20
+        place.sweep()
+        assert place.now(batch).status is PAUSED
+        for _ in range(2):
+            place.advance(hours=24)
+            assert place.sweep().sent == 1
+            place.work_off()
+        assert place.now(batch).status is COMPLETED
+        assert set(place.agrees(batch).values()) == {1}
 
-    def test_a_month_that_is_used_up_waits_for_a_human(
-        self, place: BatchWorld, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.refusing(monkeypatch, 86_401)
+    def test_a_months_cap_waits_for_a_human(self, place: BatchWorld) -> None:
+        self.cap(place, Limits(month=1))
         batch = place.started(csv_of(people(2)))
         place.work_off()
-        paused = place.now(batch).paused
-        assert paused
-        assert paused.until is None
+        assert place.now(batch).paused == ("budget_exhausted", None)
+        self.cap(place, Limits(month=2))
+        self.resume(place, batch.id)
+        place.work_off()
+        assert place.now(batch).status is COMPLETED
 
     @staticmethod
-    def refusing(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-        def answer(_: object) -> None:
-            refusal = ServiceError("no more")
-            refusal.code = "too_many_requests"
-            refusal.retry_after = seconds
-            raise refusal
-
-        monkeypatch.setattr(verifying.Run, "answer", answer)
+    def cap(place: BatchWorld, limits: Limits) -> None:
+        place.world.secrets.now = replace(place.world.secrets.now, caps=limits)
 
 
 class TestDispatch:
