@@ -185,7 +185,7 @@ def _receive(pump: Pump, container: Container, is_over: Callable[[], bool]) -> N
 def nothing_open(tools: Tools, folder: Path) -> bool:
     """Whether everything is accepted and has its end."""
     far = tools.clock.now() + timedelta(days=1)
-    return (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 1)
+    return (folder / ALL_ACCEPTED).exists() and not tools.repository.open_until(far, 100)
 
 
 def live(worker: int, options: Any, tools: Tools, fate: Fate) -> None:
