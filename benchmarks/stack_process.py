@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _POLL_SECONDS = 0.05
-_STOP_SECONDS = 10
+_STOP_SECONDS = 30
 
 
 @contextmanager
@@ -29,9 +29,4 @@ def running(*flags: str) -> Iterator[Mapping[str, str]]:
             yield dict(line.partition("=")[::2] for line in lines)
         finally:
             stack.terminate()
-            try:
-                stack.wait(timeout=_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                # All is stopped by now; Python still frees what moto has kept, for half a minute.
-                stack.kill()
-                stack.wait()
+            stack.wait(timeout=_STOP_SECONDS)

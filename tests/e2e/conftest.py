@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -143,6 +144,11 @@ class Running:
         assert self.call("POST", "/v1/breaker/close").ok
 
 
+def heed_ctrl_c() -> None:
+    """In a program that is started: tests that run in the background pass on that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_stack(folder: Path, *arguments: str, **env: str) -> Running:
     """Start one on free ports; returns once it is ready."""
     file = folder / f"{uuid.uuid4().hex}.env"
@@ -156,6 +162,7 @@ def start_stack(folder: Path, *arguments: str, **env: str) -> Running:
             stdout=log,
             stderr=log,
             text=True,
+            preexec_fn=heed_ctrl_c,  # noqa: PLW1509  # before any thread of its own
         )
     for _ in range(600):
         if file.exists() and file.read_text("utf-8").endswith("\n"):

@@ -17,7 +17,15 @@ import pytest
 from openpyxl import Workbook
 
 from client.exits import Exit
-from tests.e2e.conftest import ROOT, Running, start_stack, stop_stack, until, unused_number
+from tests.e2e.conftest import (
+    ROOT,
+    Running,
+    heed_ctrl_c,
+    start_stack,
+    stop_stack,
+    until,
+    unused_number,
+)
 from tests.examples import NAME
 
 FLAW = "1.1E+17"
@@ -35,6 +43,7 @@ def started(stack: Running, *arguments: str, **env: str) -> "subprocess.Popen[st
         stderr=pipe,
         text=True,
         encoding="utf-8",
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509  # before any thread of its own
     )
 
 
