@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from chalicelib.domain.batch_file import MAX_COLUMNS, FileError
+from chalicelib.domain.batch_file import MAX_COLUMNS, MAX_NUMBER, FileError
 
 MAX_RECORD = 1 << 20
 """Bytes of one record (characters in UTF-16), line breaks in quotes included."""
@@ -98,6 +98,8 @@ class _Lines:
     def next_record(self) -> None:
         self.record += 1
         self._left = MAX_RECORD
+        if self.record > MAX_NUMBER:
+            raise FileError(f"more than {MAX_NUMBER:,} rows; delete the empty ones.", self.record)
 
 
 def _codec(stream: BinaryIO, encoding: str | None) -> tuple[str, int]:
@@ -147,10 +149,11 @@ def _is_utf8(stream: BinaryIO) -> bool:
 
 def _delimiter(lines: _Lines) -> str:
     """The sign that stands most often in the first record with content."""
-    record = ""
+    record, quotes = "", 0
     for line in lines:
         record += line
-        if record.count('"') % 2:
+        quotes += line.count('"')
+        if quotes % 2:
             continue  # a line break in quotes
         if record.strip():
             break
