@@ -78,6 +78,8 @@ class _Lines:
             read = self._readline(self._left + 1)
             if not read:
                 raise StopIteration
+            if self.record > MAX_NUMBER:
+                raise FileError(f"more than {MAX_NUMBER:,}; delete the empty ones.", self.record)
             self._left -= len(read)
             if self._left < 0:
                 raise FileError(
@@ -98,8 +100,6 @@ class _Lines:
     def next_record(self) -> None:
         self.record += 1
         self._left = MAX_RECORD
-        if self.record > MAX_NUMBER:
-            raise FileError(f"more than {MAX_NUMBER:,} rows; delete the empty ones.", self.record)
 
 
 def _codec(stream: BinaryIO, encoding: str | None) -> tuple[str, int]:

@@ -122,7 +122,7 @@ BATCH_REQUEST = Fields(
                 "type": "string",
                 "minLength": 1,
                 "maxLength": _MAX_TITLE,
-                "description": "The worksheet; default the first one.",
+                "description": "The worksheet; default the only visible one with content.",
             },
         ),
         Field(

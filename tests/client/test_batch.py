@@ -364,9 +364,10 @@ def test_results_of_other_rows_are_not_written(
     assert names(tmp_path) == ["a.csv", "a.csv.result.csv"]
 
 
-def test_what_a_killed_run_left_is_cleared_away(run: Run, tmp_path: Path) -> None:
-    file = csv_file(tmp_path / "a.csv")
-    old, new = (tmp_path / f".a.csv.result.csv.{name}.part" for name in ("old", "new"))
+@pytest.mark.parametrize("name", ["a.csv", "a[1].csv"])
+def test_what_a_killed_run_left_is_cleared_away(run: Run, tmp_path: Path, name: str) -> None:
+    file = csv_file(tmp_path / name)
+    old, new = (tmp_path / f".{name}.result.csv.{one}.part" for one in ("old", "new"))
     for part in (old, new):
         part.write_text("half")
     os.utime(old, (0, 0))

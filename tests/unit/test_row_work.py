@@ -181,6 +181,25 @@ class TestRedelivered:
         assert found
         assert found.status is COMPLETED
 
+    @pytest.mark.parametrize("paused", [False, True])
+    def test_a_worker_that_died_behind_the_last_end(
+        self, place: BatchWorld, monkeypatch: pytest.MonkeyPatch, *, paused: bool
+    ) -> None:
+        batch = place.started(csv_of(people(3)))
+        (message,) = place.messages()
+        with monkeypatch.context() as dying:
+            dying.setattr(row_work, "complete_if_done", lambda *_, **__: 1 // 0)
+            with pytest.raises(ZeroDivisionError):
+                place.work(message)
+        if paused:
+            tools, batching = place.world.tools, place.batching
+            batches.pause(batch.id, client=SHOP, tools=tools, batching=batching)
+            batches.resume(batch.id, client=SHOP, tools=tools, batching=batching)
+            place.work_off()
+        else:
+            place.work(message)
+        assert place.now(batch).status is COMPLETED
+
     def test_late_messages_of_one_that_ended(self, place: BatchWorld) -> None:
         batch = place.started(csv_of(people(3)))
         (message,) = place.messages()
