@@ -78,14 +78,14 @@ class _Run:
         self.has_file = True
         self.price = unit_price(self.service)
         if found["status"] == "paused":
-            found = self._told("resume")
+            found = self._resumed()
         found = self._followed(found)
         if found["status"] == "checked":
             if self.options.dry_run:
                 exit_code = shown(forecast(self.service, found), self.console)
                 if not self._goes_on():
                     return exit_code
-            found = self._followed(self._told("resume"))
+            found = self._followed(self._resumed())
         if found["status"] == "failed" and not found["started_at"]:
             raise ending.failed(found)
         if found["status"] not in _ENDED:
@@ -171,6 +171,16 @@ class _Run:
         self._told("cancel")
         self.console.note("nothing was asked; the file is removed", "没有发起核验；文件已删除")
         return False
+
+    def _resumed(self) -> Batch:
+        """The batch going on, also where another run, or time, was faster."""
+        try:
+            return self._told("resume")
+        except ClientError as exc:
+            if exc.code != "batch_state":
+                raise
+        found = self.seen = self.service.get(f"/v1/batches/{(self.seen or {})['id']}").json()
+        return found
 
     def _told(self, action: str) -> Batch:
         name = (self.seen or {})["id"]

@@ -251,6 +251,32 @@ def test_a_dry_run_and_the_run_proper_are_one_batch(
     assert len(result(tmp_path / "a.csv.result.csv")) == 41
 
 
+def test_another_run_that_resumed_it_is_followed(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    run("batch", file, "--dry-run")
+    (batch,) = service.batches.values()
+
+    def resumed_by_another() -> None:
+        batch.status, batch.started = "running", True
+        service.routes["POST", f"/v1/batches/{batch.id}/resume"] = problem("batch_state", 409)
+
+    # Between the look at the batch, the price, and the resumption.
+    real = service.routes.pop(("GET", "/v1/packages"))
+
+    def answer(asked: Any, then: Any = service.answer) -> Reply:
+        if asked.path == "/v1/packages":
+            resumed_by_another()
+            return real
+        reply: Reply = then(asked)
+        return reply
+
+    service.answer = answer  # type: ignore[method-assign]
+    done = run("batch", file)
+    assert done.exit == Exit.OK, done.err
+
+
 def test_a_dry_run_moves_no_list_that_is_asked(
     service: FakeService, run: Run, tmp_path: Path
 ) -> None:

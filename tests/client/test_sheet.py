@@ -3,7 +3,7 @@
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -100,7 +100,9 @@ def test_a_cell_that_the_service_escapes_is_escaped_here(cell: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["hidden", "veryHidden", "visible"])
-def test_the_worksheet_that_the_service_reads(tmp_path: Path, state: str) -> None:
+def test_the_worksheet_that_the_service_reads(
+    tmp_path: Path, state: Literal["visible", "hidden", "veryHidden"]
+) -> None:
     book = Workbook()
     first = book.worksheets[0]
     if state != "visible":

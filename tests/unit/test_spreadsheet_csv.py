@@ -194,4 +194,3 @@ def test_rows_are_numbered_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [row.number for row in read(f"{header}\n\n\n\n{person}".encode())] == [5]
     told = refused(f"{header}\n\n\n\n\n{person}".encode())
     assert (told.row, "delete the empty ones" in told.detail) == (6, True)
-

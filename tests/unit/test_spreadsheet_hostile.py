@@ -237,5 +237,7 @@ def test_one_part_is_not_read_once_for_each_of_ten_thousand_names() -> None:
     made, out = workbook(["a"], second=["b"]), io.BytesIO()
     with ZipFile(io.BytesIO(made)) as old, ZipFile(out, "w") as new:
         for name in old.namelist():
-            new.writestr(name, old.read(name).replace(b"/worksheets/sheet2.xml", b"/worksheets/sheet1.xml"))
+            new.writestr(
+                name, old.read(name).replace(b"/worksheets/sheet2.xml", b"/worksheets/sheet1.xml")
+            )
     assert "damaged" in refused(out.getvalue()).detail
