@@ -258,9 +258,9 @@ class _Row:
         billed = Billed.NO if found is None else found.billed
         return Asked(end, self.line.size, outcome, billed.value)
 
-    def _of(self, found_id: str, number: int) -> Asked:
+    def _of(self, found_id: str, number: int, outcome: str = "duplicate") -> Asked:
         end = RowEnd(self.line.number, self.line.reference, found_id, duplicate_of=number)
-        return self._counted(end, "duplicate")
+        return self._counted(end, outcome)
 
     def hopeless(self) -> Asked:
         """It is not asked at all."""
@@ -291,7 +291,8 @@ class _Row:
         """Its own end, one that may be asked again, or that of the person's last verification."""
         found = exc.verification
         if found.reference != self.reference:
-            return self._of(found.id, rules.row_of(found.reference, self.batch.id))
+            number = rules.row_of(found.reference, self.batch.id)
+            return self._of(found.id, number, found.status.value)
         if found.status is Status.FAILED and found.retryable:
             return _stopped(exc, self.tools.clock.now())
         return self.ended(found)

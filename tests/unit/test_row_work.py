@@ -80,6 +80,20 @@ class TestAsked:
         assert [line.billed for line in place.results(batch)] == ["no", "yes"]
         assert place.now(batch).progress.outcomes["no_record"] == 2
 
+    def test_an_earlier_question_whose_outcome_is_unknown_is_not_asked_again(
+        self, place: BatchWorld
+    ) -> None:
+        place.world.script([codes.NO_ANSWER])
+        with pytest.raises(ServiceError):
+            place.world.verify(id_number=number(0), max_age=60)
+        batch = place.started(csv_of(people(1)), max_age_seconds=60)
+        place.work_off()
+        done = place.now(batch)
+        assert (done.status, done.progress.outcomes["unknown"]) == (COMPLETED, 1)
+        (line,) = place.results(batch)
+        assert (line.billed, line.reason) == ("no", "outcome_unknown")
+        assert len(place.world.provider.asked) == 1
+
     def test_a_rotated_hash_key_changes_nothing(self, place: BatchWorld) -> None:
         batch = place.started(csv_of(people(3)))
         (message,) = place.messages()
