@@ -61,7 +61,13 @@ def finished(batch: Batch, out: Path, count: int, price: Decimal | None, console
         f"已扣费 {billed['yes']}，未知 {billed['unknown']}；{cost[1]}",
     )
     console.say(f"{out}: {count} rows", f"{out}：{count} 行")
+    if batch["status"] != "completed":
+        why = str((batch.get("problem") or {}).get("detail", ""))
+        console.note(
+            f"{why} Rows without a result were not asked; --label TEXT asks the file anew".lstrip(),
+            f"{why}没有结果的行未曾核验；用 --label 文本 可重新核验整个文件",
+        )
     if outcomes.get("unknown"):
         return Exit.UNKNOWN
-    lacking = outcomes.get("failed") or outcomes.get("hopeless") or batch["status"] == "cancelled"
+    lacking = outcomes.get("failed") or outcomes.get("hopeless") or batch["status"] != "completed"
     return Exit.OTHERWISE if lacking else Exit.OK

@@ -40,10 +40,11 @@ def _delimiter(lines: Iterable[str]) -> str:
     >>> _delimiter(["\n", '"a,b,\n', 'c";d\n'])
     ';'
     """
-    record = ""
+    record, quotes = "", 0
     for line in lines:
         record += line
-        if record.count('"') % 2:
+        quotes += line.count('"')
+        if quotes % 2:
             continue  # a line break in quotes
         if record.strip():
             break
@@ -58,8 +59,8 @@ def _xlsx_rows(source: Source, sheet: str | None) -> Iterator[list[str]]:
         # Values as they were shown last, not the formulas that made them.
         book = load_workbook(source.path, read_only=True, data_only=True)
         try:
-            chosen = book[sheet] if sheet else book.worksheets[0]
-            for cells in chosen.iter_rows(values_only=True):
+            chosen = book[sheet] if sheet else _with_content(book)
+            for cells in _cells(chosen):
                 yield [_text(cell) for cell in cells]
         finally:
             book.close()
@@ -68,6 +69,24 @@ def _xlsx_rows(source: Source, sheet: str | None) -> Iterator[list[str]]:
         if isinstance(exc, MemoryError):
             raise
         raise _unreadable(source) from None
+
+
+def _with_content(book: Any) -> Any:  # noqa: ANN401  # openpyxl is imported late
+    """The only visible worksheet with content, which is the one that the service reads."""
+    visible = [one for one in book.worksheets if one.sheet_state == "visible"]
+    if len(visible) == 1:
+        return visible[0]
+    return next(one for one in visible if any(map(_says_something, _cells(one))))
+
+
+def _says_something(cells: tuple[object, ...]) -> bool:
+    return any(cell is not None for cell in cells)
+
+
+def _cells(sheet: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401
+    # Some programs write down a smaller size of the sheet than it has, and openpyxl stops there.
+    sheet.reset_dimensions()
+    return iter(sheet.iter_rows(values_only=True))
 
 
 def _unreadable(source: Source) -> Exception:

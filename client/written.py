@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TextIO
 
@@ -23,7 +24,7 @@ def whole(path: Path) -> Iterator[TextIO]:
 
     Raises OSError. A killed process leaves a ``.part``; the next one clears it away.
     """
-    for left in path.parent.glob(f".{path.name}.*.part"):
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
         if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
             left.unlink(missing_ok=True)
     part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"

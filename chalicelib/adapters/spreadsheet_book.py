@@ -51,6 +51,8 @@ def worksheet(archive: Archive, book: Book, name: str | None) -> str:
             raise FileError("sheet: no worksheet has this name; blanks and case count.")
         return found[0].part
     found = [sheet for sheet in book.worksheets if sheet.visible]
+    if len({sheet.part for sheet in found}) < len(found):
+        raise FileError(DAMAGED)  # one part read ten thousand times
     if len(found) > 1:
         found = [sheet for sheet in found if _has_content(archive, sheet.part)]
     if not found:

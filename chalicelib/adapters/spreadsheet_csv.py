@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from chalicelib.domain.batch_file import MAX_COLUMNS, FileError
+from chalicelib.domain.batch_file import MAX_COLUMNS, MAX_NUMBER, FileError
 
 MAX_RECORD = 1 << 20
 """Bytes of one record (characters in UTF-16), line breaks in quotes included."""
@@ -78,6 +78,8 @@ class _Lines:
             read = self._readline(self._left + 1)
             if not read:
                 raise StopIteration
+            if self.record > MAX_NUMBER:
+                raise FileError(f"more than {MAX_NUMBER:,}; delete the empty ones.", self.record)
             self._left -= len(read)
             if self._left < 0:
                 raise FileError(
@@ -147,10 +149,11 @@ def _is_utf8(stream: BinaryIO) -> bool:
 
 def _delimiter(lines: _Lines) -> str:
     """The sign that stands most often in the first record with content."""
-    record = ""
+    record, quotes = "", 0
     for line in lines:
         record += line
-        if record.count('"') % 2:
+        quotes += line.count('"')
+        if quotes % 2:
             continue  # a line break in quotes
         if record.strip():
             break

@@ -58,7 +58,7 @@ class Text:
         """What was gathered, escaped characters as themselves."""
         text = "".join(self._parts)
         if "_x" in text:
-            text = _ESCAPED.sub(_character, text)
+            text = _whole(_ESCAPED.sub(_character, text))
         return text[: MAX_CHARACTERS + 1]
 
 
@@ -71,7 +71,7 @@ class Strings:
 
     def append(self, text: str) -> None:
         """One more; raises FileError."""
-        self._bytes += text.encode("utf-8", "replace")
+        self._bytes += text.encode()
         self._ends.append(len(self._bytes))
         if len(self._bytes) + len(self._ends) * self._ends.itemsize > MAX_STRINGS:
             raise FileError(
@@ -101,3 +101,8 @@ def read(archive: Archive, part: str) -> Strings:
 
 def _character(found: re.Match[str]) -> str:
     return chr(int(found[1], 16))
+
+
+def _whole(text: str) -> str:
+    """The text whose escaped halves are characters, or U+FFFD: a half can be written nowhere."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -4,7 +4,7 @@ import binascii
 from base64 import b64decode
 
 from chalicelib.domain.batch import MAX_INLINE
-from chalicelib.domain.batch_file import MAX_COLUMNS, MAX_ROWS
+from chalicelib.domain.batch_file import MAX_COLUMNS, MAX_NUMBER
 from chalicelib.domain.errors import MalformedRequestError, PayloadTooLargeError
 from chalicelib.domain.secret import MAX_AGE_LIMIT
 from chalicelib.entrypoints.schemas import (
@@ -122,7 +122,7 @@ BATCH_REQUEST = Fields(
                 "type": "string",
                 "minLength": 1,
                 "maxLength": _MAX_TITLE,
-                "description": "The worksheet; default the first one.",
+                "description": "The worksheet; default the only visible one with content.",
             },
         ),
         Field(
@@ -173,11 +173,11 @@ RESULTS_QUERY = Fields(
     (
         Field(
             "from_row",
-            whole(1, MAX_ROWS * 2),
+            whole(1, MAX_NUMBER),
             {
                 "type": "integer",
                 "minimum": 1,
-                "maximum": MAX_ROWS * 2,
+                "maximum": MAX_NUMBER,
                 "default": 1,
                 "description": "The first row; X-Next-Row of the last part.",
             },

@@ -80,9 +80,18 @@ class Worker:
     def work(self, message: Rows) -> None:
         """Ask the rows of a message; raises UnavailableError, ServiceError."""
         batch = self._active(message)
-        stretch = None if batch is None else self._open_part(message)
-        if batch is None or stretch is None:
+        if batch is None:
             return
+        stretch = self._open_part(message)
+        if stretch is not None:
+            self._work(batch, stretch, message)
+        # Also where nothing was left to ask: who wrote the last end may not have come so far.
+        found = self.batching.batches.get(batch.id)
+        if found is not None:
+            complete_if_done(found, tools=self.tools, batching=self.batching)
+
+    def _work(self, batch: Batch, stretch: Rows, message: Rows) -> None:
+        """Ask what of a message has no end yet, and see to what is left."""
         lines = self._lines(batch, stretch)
         asked, stop = self._asked(batch, lines)
         rest = self._written(batch, stretch, asked, lines)
@@ -90,9 +99,6 @@ class Worker:
             self._pause(batch, stop.pause)
         elif rest is not None and self._active(message) is not None:
             self._send(rest, min(stop.delay if stop else 0, _MAX_DELAY))
-        found = self.batching.batches.get(batch.id)
-        if found is not None:
-            complete_if_done(found, tools=self.tools, batching=self.batching)
 
     def _active(self, message: Rows | Dispatch) -> Batch | None:
         """The batch, if this message is of the run that it is in."""
@@ -186,6 +192,8 @@ class Worker:
         batch = self._active(message)
         if batch is None or message.from_chunk >= batch.chunks:
             return
+        if complete_if_done(batch, tools=self.tools, batching=self.batching):
+            return
         last = min(message.from_chunk + PORTION, batch.chunks)
         data = self.batching.files.read(
             batch.index_key or "", message.from_chunk * ENTRY_BYTES, (last + 1) * ENTRY_BYTES
@@ -250,9 +258,9 @@ class _Row:
         billed = Billed.NO if found is None else found.billed
         return Asked(end, self.line.size, outcome, billed.value)
 
-    def _of(self, found_id: str, number: int) -> Asked:
+    def _of(self, found_id: str, number: int, outcome: str = "duplicate") -> Asked:
         end = RowEnd(self.line.number, self.line.reference, found_id, duplicate_of=number)
-        return self._counted(end, "duplicate")
+        return self._counted(end, outcome)
 
     def hopeless(self) -> Asked:
         """It is not asked at all."""
@@ -283,7 +291,8 @@ class _Row:
         """Its own end, one that may be asked again, or that of the person's last verification."""
         found = exc.verification
         if found.reference != self.reference:
-            return self._of(found.id, rules.row_of(found.reference, self.batch.id))
+            number = rules.row_of(found.reference, self.batch.id)
+            return self._of(found.id, number, found.status.value)
         if found.status is Status.FAILED and found.retryable:
             return _stopped(exc, self.tools.clock.now())
         return self.ended(found)

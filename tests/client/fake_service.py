@@ -48,6 +48,7 @@ class FakeBatch:
     body: Json
     content: bytes | None = None
     status: str = "awaiting_upload"
+    started: bool = False
     done: int = 0
     lines: list[list[str]] = field(default_factory=list)
     flaws: dict[str, int] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class FakeService:
         self.looked = threading.Event()
         self.puts: list[Asked] = []
         self.put_status = 200
+        self.upload_open = True
         self.url = ""
 
     def answer(self, asked: Asked) -> Reply:
@@ -103,6 +105,7 @@ class FakeService:
             return self._results(batch, int(asked.query["from_row"]))
         status = {"pause": "paused", "resume": "running", "cancel": "cancelled"}[parts[1]]
         batch.status, batch.paused = status, None
+        batch.started |= status == "running"
         if status == "paused":
             batch.paused = {"cause": "requested", "until": None}
         return Reply(self.document(batch))
@@ -144,7 +147,8 @@ class FakeService:
         for line in batch.lines:
             if not line[8] and not line[7].startswith("duplicate_of"):
                 batch.flaws[line[7]] = batch.flaws.get(line[7], 0) + 1
-        batch.status = "checked" if batch.body["dry_run"] else "running"
+        batch.started = not batch.body["dry_run"]
+        batch.status = "running" if batch.started else "checked"
 
     def _moved(self, batch: FakeBatch) -> None:
         if batch.status != "running":
@@ -185,7 +189,7 @@ class FakeService:
             "enough": calls <= 100,
         }
         upload = None
-        if batch.status == "awaiting_upload":
+        if batch.status == "awaiting_upload" and self.upload_open:
             url = f"{self.url}/bucket/{batch.id}?X-Amz-Signature=a-signature"
             upload = {"method": "PUT", "url": url, "headers": {"X-Extra": "1"}, "expires_at": ""}
         return {
@@ -208,6 +212,7 @@ class FakeService:
             "problem": batch.problem,
             "upload": upload,
             "created_at": "2026-11-24T04:00:00.000Z",
+            "started_at": "2026-11-24T04:00:01.000Z" if batch.started else None,
         }
 
 

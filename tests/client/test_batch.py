@@ -134,7 +134,7 @@ def test_a_list_without_a_header(
     def split(_: FakeService, batch: FakeBatch, content: bytes) -> None:
         masked = f"110***********{NUMBERS[0][-4:]}"
         batch.lines.append(["1", "", "张*", masked, "match", "0000", "yes", "", "vrf_1"])
-        batch.status = "running"
+        batch.status, batch.started = "running", True
 
     monkeypatch.setattr(FakeService, "_split", split)
     file = csv_file(tmp_path / "a.csv", [("张三", NUMBERS[0])])
@@ -201,6 +201,113 @@ def test_what_was_cancelled_after_paid_rows_is_shown_and_not_paid_again(
     assert done.exit == Exit.OTHERWISE
     assert "cancelled: match 5" in done.out
     assert len(service.batches) == 1
+
+
+def test_what_was_cancelled_while_its_first_rows_were_asked_is_not_begun_anew(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    service.step = 0
+
+    def cancelled() -> None:
+        (batch,) = service.batches.values()
+        batch.status = "cancelled"  # what is asked right now is counted later
+
+    for _ in range(2):
+        done = run("batch", file, meanwhile=cancelled)
+        assert done.exit == Exit.OTHERWISE
+        assert "--label TEXT asks the file anew" in done.err
+    assert len(service.batches) == 1
+
+
+def test_a_batch_that_failed_after_paid_rows_gives_their_results(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    run("batch", file)
+    (batch,) = service.batches.values()
+    batch.status, batch.done = "failed", 5
+    batch.problem = {"code": "batch_file_unreadable", "detail": "It lay for days.", "row": None}
+    (tmp_path / "a.csv.result.csv").unlink()
+    done = run("batch", file)
+    assert done.exit == Exit.OTHERWISE
+    assert "It lay for days. Rows without a result were not asked" in done.err
+    assert result(tmp_path / "a.csv.result.csv")[1][3] == "match"
+    assert len(service.batches) == 1
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_dry_run_and_the_run_proper_are_one_batch(
+    service: FakeService, run: Run, tmp_path: Path, *, resumed: bool
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    run("batch", file, "--dry-run")
+    (batch,) = service.batches.values()
+    if resumed:
+        run("batches", "resume", batch.id)
+    done = run("batch", file)
+    assert done.exit == Exit.OK, done.err
+    assert len(service.batches) == 1
+    assert len(result(tmp_path / "a.csv.result.csv")) == 41
+
+
+def test_another_run_that_resumed_it_is_followed(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    run("batch", file, "--dry-run")
+    (batch,) = service.batches.values()
+
+    def resumed_by_another() -> None:
+        batch.status, batch.started = "running", True
+        service.routes["POST", f"/v1/batches/{batch.id}/resume"] = problem("batch_state", 409)
+
+    # Between the look at the batch, the price, and the resumption.
+    real = service.routes.pop(("GET", "/v1/packages"))
+
+    def answer(asked: Any, then: Any = service.answer) -> Reply:
+        if asked.path == "/v1/packages":
+            resumed_by_another()
+            return real
+        reply: Reply = then(asked)
+        return reply
+
+    service.answer = answer  # type: ignore[method-assign]
+    done = run("batch", file)
+    assert done.exit == Exit.OK, done.err
+
+
+def test_a_dry_run_moves_no_list_that_is_asked(
+    service: FakeService, run: Run, tmp_path: Path
+) -> None:
+    file = csv_file(tmp_path / "a.csv")
+    service.pause_at, service.step = (10, {"cause": "quota_exhausted", "until": None}), 10
+    run("batch", file)
+    done = run("batch", file, "--dry-run")
+    assert done.exit == Exit.REFUSED
+    assert "begun without --dry-run" in done.err
+    (batch,) = service.batches.values()
+    assert batch.status == "paused"
+
+
+def test_an_upload_whose_time_is_over_is_begun_anew(
+    service: FakeService, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.batch.INLINE_BYTES", 100)
+    file = csv_file(tmp_path / "a.csv")
+    service.put_status = 403
+    run("batch", file)
+    service.upload_open = False
+    real = service._created
+
+    def created(asked: Any) -> Reply:
+        reply = real(asked)
+        service.upload_open = service.upload_open or len(service.batches) == 2
+        return Reply(service.document([*service.batches.values()][-1]), reply.status)
+
+    service._created, service.put_status = created, 200  # type: ignore[method-assign]
+    assert run("batch", file).exit == Exit.OK
+    assert [batch.status for batch in service.batches.values()] == ["cancelled", "completed"]
 
 
 def test_a_large_file_is_put_to_the_signed_url(
@@ -283,9 +390,10 @@ def test_results_of_other_rows_are_not_written(
     assert names(tmp_path) == ["a.csv", "a.csv.result.csv"]
 
 
-def test_what_a_killed_run_left_is_cleared_away(run: Run, tmp_path: Path) -> None:
-    file = csv_file(tmp_path / "a.csv")
-    old, new = (tmp_path / f".a.csv.result.csv.{name}.part" for name in ("old", "new"))
+@pytest.mark.parametrize("name", ["a.csv", "a[1].csv"])
+def test_what_a_killed_run_left_is_cleared_away(run: Run, tmp_path: Path, name: str) -> None:
+    file = csv_file(tmp_path / name)
+    old, new = (tmp_path / f".{name}.result.csv.{one}.part" for one in ("old", "new"))
     for part in (old, new):
         part.write_text("half")
     os.utime(old, (0, 0))
@@ -404,6 +512,9 @@ def test_ctrl_c_before_anything_was_asked(service: FakeService, run: Run, tmp_pa
     service.replies = [lost]
     done = run("batch", file, meanwhile=ctrl_c)
     assert done.exit == Exit.INTERRUPTED
+    assert "the file may have arrived" in done.err.splitlines()[-2]
+    service.replies = [lost]
+    done = run("batch", file, "--dry-run", meanwhile=ctrl_c)
     assert done.err.splitlines()[-2:] == ["nothing was asked", "to go on: the same command"]
     service.replies = [lost]
     told = json.loads(run("batch", file, "--json", meanwhile=ctrl_c).out)
@@ -431,9 +542,12 @@ def test_what_is_wrong_before_anything_is_asked(
     service: FakeService, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = csv_file(tmp_path / "a.csv")
+    (tmp_path / "folder").mkdir()
     for arguments in (
         (tmp_path / "none.csv",),
         (file, "--out", file),
+        (file, "--out", tmp_path / "folder" / ".." / file.name),
+        (file, "--out", tmp_path / "folder"),
         (file, "--out", tmp_path / "none" / "out.csv"),
         (file, "--sheet", "A"),
         (xlsx_file(tmp_path / "a.xlsx", PEOPLE), "--encoding", "utf-8"),

@@ -3,11 +3,12 @@
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from chalicelib.adapters import spreadsheet_csv, spreadsheet_xlsx
 from chalicelib.domain import csv_lines
@@ -17,7 +18,7 @@ from client.exits import Exit
 from client.sheet import rows
 from client.source import look
 from client.written import escaped
-from tests.spreadsheets import workbook
+from tests.spreadsheets import sheet, workbook
 
 CELLS = st.text(
     st.one_of(
@@ -96,3 +97,28 @@ def test_what_only_one_reader_could_read_is_an_error(tmp_path: Path) -> None:
 def test_a_cell_that_the_service_escapes_is_escaped_here(cell: str) -> None:
     assert escaped(cell) in {cell, f"'{cell}"}
     assert escaped(cell) != cell or csv_lines.escaped(cell) == cell
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden", "visible"])
+def test_the_worksheet_that_the_service_reads(
+    tmp_path: Path, state: Literal["visible", "hidden", "veryHidden"]
+) -> None:
+    book = Workbook()
+    first = book.worksheets[0]
+    if state != "visible":
+        first.append(["not this one"])
+    first.sheet_state = state
+    book.create_sheet("people").append(["姓名", "身份证号"])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    with path.open("rb") as stream:
+        theirs = [(number, [*cells]) for number, cells in spreadsheet_xlsx.records(stream, None)]
+    assert mine(path) == theirs == [(1, ["姓名", "身份证号"])]
+
+
+def test_a_workbook_that_claims_to_be_smaller_than_it_is(tmp_path: Path) -> None:
+    cells = '<c r="A{0}" t="str"><v>x</v></c><c r="B{0}" t="str"><v>y</v></c>'
+    inner = "".join(f'<row r="{row}">{cells.format(row)}</row>' for row in (1, 3))
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(sheet(f'<dimension ref="A1"/><sheetData>{inner}</sheetData>'))
+    assert [row for row in mine(path) if any(row[1])] == [(1, ["x", "y"]), (3, ["x", "y"])]

@@ -80,6 +80,20 @@ class TestAsked:
         assert [line.billed for line in place.results(batch)] == ["no", "yes"]
         assert place.now(batch).progress.outcomes["no_record"] == 2
 
+    def test_an_earlier_question_whose_outcome_is_unknown_is_not_asked_again(
+        self, place: BatchWorld
+    ) -> None:
+        place.world.script([codes.NO_ANSWER])
+        with pytest.raises(ServiceError):
+            place.world.verify(id_number=number(0), max_age=60)
+        batch = place.started(csv_of(people(1)), max_age_seconds=60)
+        place.work_off()
+        done = place.now(batch)
+        assert (done.status, done.progress.outcomes["unknown"]) == (COMPLETED, 1)
+        (line,) = place.results(batch)
+        assert (line.billed, line.reason) == ("no", "outcome_unknown")
+        assert len(place.world.provider.asked) == 1
+
     def test_a_rotated_hash_key_changes_nothing(self, place: BatchWorld) -> None:
         batch = place.started(csv_of(people(3)))
         (message,) = place.messages()
@@ -180,6 +194,25 @@ class TestRedelivered:
         found = place.batches.get(batch_id)
         assert found
         assert found.status is COMPLETED
+
+    @pytest.mark.parametrize("paused", [False, True])
+    def test_a_worker_that_died_behind_the_last_end(
+        self, place: BatchWorld, monkeypatch: pytest.MonkeyPatch, *, paused: bool
+    ) -> None:
+        batch = place.started(csv_of(people(3)))
+        (message,) = place.messages()
+        with monkeypatch.context() as dying:
+            dying.setattr(row_work, "complete_if_done", lambda *_, **__: 1 // 0)
+            with pytest.raises(ZeroDivisionError):
+                place.work(message)
+        if paused:
+            tools, batching = place.world.tools, place.batching
+            batches.pause(batch.id, client=SHOP, tools=tools, batching=batching)
+            batches.resume(batch.id, client=SHOP, tools=tools, batching=batching)
+            place.work_off()
+        else:
+            place.work(message)
+        assert place.now(batch).status is COMPLETED
 
     def test_late_messages_of_one_that_ended(self, place: BatchWorld) -> None:
         batch = place.started(csv_of(people(3)))

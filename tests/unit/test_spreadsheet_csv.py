@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters import spreadsheet
+from chalicelib.adapters import spreadsheet, spreadsheet_csv
 from chalicelib.adapters.spreadsheet_csv import MAX_RECORD
 from chalicelib.domain.batch_file import FileError
 from chalicelib.domain.batch_rows import Row
@@ -186,3 +186,11 @@ def test_the_stream_stays_open_and_belongs_to_the_caller() -> None:
         stream = io.BytesIO(LIST.encode(encoding))
         assert list(spreadsheet.rows(stream, format="csv")) == [PERSON]
         assert list(spreadsheet.rows(stream, format="csv")) == [PERSON]
+
+
+def test_rows_are_numbered_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheet_csv, "MAX_NUMBER", 5)
+    header, person, _ = LIST.split("\r\n")
+    assert [row.number for row in read(f"{header}\n\n\n\n{person}".encode())] == [5]
+    told = refused(f"{header}\n\n\n\n\n{person}".encode())
+    assert (told.row, "delete the empty ones" in told.detail) == (6, True)

@@ -221,3 +221,23 @@ def test_texts_kept_apart_are_packed() -> None:
     tracemalloc.stop()
     assert strings[19_999] == f"{19_999:018}"
     assert held / 20_000 < 30  # an object for each takes 67 and its place
+
+
+@pytest.mark.parametrize("escaped", ["_xD800_", "_xDC00__xD800_"])
+def test_half_a_character_is_none(escaped: str) -> None:
+    cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in ("姓名", "sfz"))
+    half = f'<c t="inlineStr"><is><t>{escaped}三</t></is></c><c t="str"><v>1</v></c>'
+    (row,) = spreadsheet.rows(
+        io.BytesIO(data(f"<row>{cells}</row><row>{half}</row>")), format="xlsx"
+    )
+    assert row.name == "\ufffd" * escaped.count("_xD") + "三"
+
+
+def test_one_part_is_not_read_once_for_each_of_ten_thousand_names() -> None:
+    made, out = workbook(["a"], second=["b"]), io.BytesIO()
+    with ZipFile(io.BytesIO(made)) as old, ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(
+                name, old.read(name).replace(b"/worksheets/sheet2.xml", b"/worksheets/sheet1.xml")
+            )
+    assert "damaged" in refused(out.getvalue()).detail
