@@ -43,7 +43,7 @@ def verification_item(
             "resp_code": verification.resp_code,
             "resp_message": verification.resp_message,
             "upstream_request_id": verification.upstream_request_id,
-            "problem": None if verification.problem is None else asdict(verification.problem),
+            "problem": None if verification.problem is None else verification.problem._asdict(),
             "retryable": verification.retryable,
             "reused_from": verification.reused_from,
             "ended_at": verification.ended_at,

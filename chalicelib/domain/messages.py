@@ -9,29 +9,26 @@ Each may have a ``correlation``, which leads its lines of the log back to the re
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.domain.verification import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A pending verification is to be asked."""
 
     verification_id: str
     correlation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(NamedTuple):
     """A delivery's next attempt is to be made."""
 
     delivery_id: str
     correlation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(NamedTuple):
     """How an attempt ended, when the table could not be told; without the derived fields."""
 
     verification_id: str

@@ -17,7 +17,7 @@ spent by attempts, so *billed* belongs to them; a verification only sums up.
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain import codes
 from chalicelib.domain.codes import Billed, Outcome
@@ -70,8 +70,7 @@ class VerificationRequest:
     callback_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DerivedFields:
+class DerivedFields(NamedTuple):
     """What the upstream derives from a number: the place of first issue is for reference only."""
 
     province: str | None = None
@@ -121,8 +120,7 @@ class Attempt:
         return self.started_at.astimezone(CHINA).date()
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why there is no outcome: ``code`` is a key of ``codes.PROBLEMS``."""
 
     code: str

@@ -1,6 +1,5 @@
 """How domain objects look on the wire."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,7 +31,7 @@ def verification(found: Verification, person: DerivedFields | None) -> dict[str,
         "retryable": found.retryable,
         "name": found.name_masked,
         "id_number": found.id_number_masked,
-        "person": asdict(person) if person else None,
+        "person": person._asdict() if person else None,
         "warnings": list(found.warnings),
         "reference": found.reference,
         "reused_from": found.reused_from,

@@ -9,7 +9,7 @@ made at the first call and kept, so that a cold start pays for none of it.
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -521,5 +521,5 @@ def _usage() -> Json:
 
 
 def _drop_in_match(form: dict[str, str], match: Verification) -> Json:
-    derived = {name: str(value) for name, value in asdict(_PERSON).items()}
+    derived = {name: str(value) for name, value in _PERSON._asdict().items()}
     return {**form, "respMessage": match.resp_message, "respCode": match.resp_code, **derived}

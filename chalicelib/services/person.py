@@ -1,7 +1,6 @@
 """The derived fields at rest: sealed, in an item of their own, for a limited time."""
 
 import json
-from dataclasses import asdict
 
 from chalicelib.domain.verification import DerivedFields, Verification
 from chalicelib.services.ports import Repository, Sealer, UnavailableError
@@ -9,7 +8,7 @@ from chalicelib.services.ports import Repository, Sealer, UnavailableError
 
 def seal(person: DerivedFields, verification_id: str, sealer: Sealer) -> bytes:
     """What is stored of the derived fields; raises UnavailableError."""
-    text = json.dumps(asdict(person), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(person._asdict(), ensure_ascii=False, separators=(",", ":"))
     return sealer.seal(text.encode(), verification_id)
 
 

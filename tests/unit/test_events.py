@@ -643,7 +643,7 @@ class TestWhereItComesFrom:
             text = json.dumps(json.loads(encode(message)) | {"correlation": given})
             assert decode(text) == message
             assert decode(encode(message)) == message
-            traced = replace(message, correlation=REQUEST)
+            traced = message._replace(correlation=REQUEST)
             assert decode(encode(traced)) == traced
 
 
