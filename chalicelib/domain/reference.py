@@ -12,10 +12,11 @@ import re
 from datetime import date
 
 from chalicelib.domain import resident_id
+from chalicelib.domain.blanks import BLANKS
 from chalicelib.domain.errors import MalformedRequestError, ResidentIdError
 
 _FORMAT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_SEPARATORS = str.maketrans("", "", "._:-")
+_SEPARATORS = str.maketrans("", "", "._:-" + BLANKS)
 # Any date that a number can hold is one that could identify somebody.
 _ANY_DAY = date.max
 
@@ -24,9 +25,18 @@ def validate(reference: str) -> str:
     """The reference itself; raises MalformedRequestError."""
     if not _FORMAT.fullmatch(reference):
         raise MalformedRequestError("reference: must be 1 to 64 of A-Z a-z 0-9 . _ : -")
-    if any(holds_number(text) for text in (reference, reference.translate(_SEPARATORS))):
+    if holds_spaced_number(reference):
         raise MalformedRequestError("reference: must not contain an identity number.")
     return reference
+
+
+def holds_spaced_number(text: str) -> bool:
+    """Whether a valid identity number is part of it, also one with signs or blanks inside.
+
+    >>> holds_spaced_number("order of 110105 19491231 002X")
+    True
+    """
+    return holds_number(text) or holds_number(text.translate(_SEPARATORS))
 
 
 def holds_number(text: str) -> bool:

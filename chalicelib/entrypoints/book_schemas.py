@@ -59,7 +59,7 @@ def _note(name: str, value: object) -> str:
         raise MalformedRequestError(
             f"{name}: must be a text in quotes of 1 to {_MAX_NOTE} printable characters."
         )
-    if reference.holds_number(value):
+    if reference.holds_spaced_number(value):
         raise MalformedRequestError(f"{name}: must not contain an identity number.")
     return value
 

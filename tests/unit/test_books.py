@@ -139,6 +139,7 @@ class TestPackages:
             ({**PACKAGE, "note": ""}, "note: must be"),
             ({**PACKAGE, "note": "a\nb"}, "note: must be"),
             ({**PACKAGE, "note": f"for {NUMBER}"}, "note: must not contain an identity number"),
+            ({**PACKAGE, "note": f"{NUMBER[:6]} {NUMBER[6:14]} {NUMBER[14:]}"}, "note: must not"),
             ({**PACKAGE, "more": 1}, "unknown field"),
         ],
     )
