@@ -229,9 +229,13 @@ def resume(batch: Batch, now: datetime) -> Batch:
 
 
 def send_again(batch: Batch, now: datetime) -> Batch:
-    """One more run over the rows that have no end yet; raises BatchStateError."""
+    """To be sent once more for the rows that have no end yet; raises BatchStateError.
+
+    The run stays as it is. What was sent before may only wait behind another list, and would all
+    be in vain under a new one, again and again.
+    """
     _refuse_unless(batch, BatchStatus.RUNNING)
-    return _running(batch, now)
+    return look_later(batch, now + STALLED_TIME)
 
 
 def _running(batch: Batch, now: datetime) -> Batch:

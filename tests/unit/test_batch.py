@@ -84,7 +84,7 @@ class TestStates:
     def test_each_run_has_a_number_of_its_own(self) -> None:
         assert RUNNING.run == 1
         assert rules.resume(PAUSED, NOW).run == 2
-        assert rules.send_again(RUNNING, NOW).run == 2
+        assert rules.send_again(RUNNING, NOW).run == 1
         assert rules.resume(PAUSED, NOW).started_at == RUNNING.started_at
 
     def test_a_pause_that_a_time_ends_is_due_then(self) -> None:
