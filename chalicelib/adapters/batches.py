@@ -63,15 +63,7 @@ class DynamoBatches:
 
     def _put(self, batch: Batch, condition: Any) -> bool:  # noqa: ANN401  # the client's own types
         item = batch_item(batch, shards=self._shards, record_days=self._record_days)
-        try:
-            self._table.client.put_item(TableName=self._table.name, Item=item, **condition)
-        except faults.ERRORS as exc:
-            fault = faults.of(exc)
-            if fault.refused is None:
-                raise self._table.unavailable(fault) from exc
-            # botocore's repetition of a call may meet what the first one did.
-            return bool(fault.refused.get(0) == item)
-        return True
+        return self._table.put_if(item, condition)
 
     def add_chunk(self, chunk: Chunk, counters: Mapping[str, int]) -> Chunk | None:
         """Write it and count it in one transaction; None, or what stands in its place.

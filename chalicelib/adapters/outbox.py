@@ -31,17 +31,6 @@ class _Shelf:
         self._clock = clock
         self._shards = shards
 
-    def _put(self, item: Any, condition: Any) -> bool:  # noqa: ANN401  # the client's own types
-        """Whether the condition held; a write whose reply was lost and that stands counts."""
-        try:
-            self._table.client.put_item(TableName=self._table.name, Item=item, **condition)
-        except faults.ERRORS as exc:
-            fault = faults.of(exc)
-            if fault.refused is None:
-                raise self._table.unavailable(fault) from exc
-            return bool(fault.refused.get(0) == item)
-        return True
-
 
 class DynamoOutbox(_Shelf):
     """Deliveries stand beside their verification."""
@@ -61,7 +50,7 @@ class DynamoOutbox(_Shelf):
     def replace(self, after: Delivery, before: Delivery) -> bool:
         """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
         item = delivery_item(after, shards=self._shards, record_days=self._record_days)
-        return self._put(item, same("revision", before.revision))
+        return self._table.put_if(item, same("revision", before.revision))
 
     def due(self, until: datetime, limit: int) -> Sequence[Delivery]:
         """Pending ones that are due before ``until``, earliest first."""
@@ -105,11 +94,11 @@ class DynamoSubmissions(_Shelf):
 
     def add(self, submission: StoredSubmission) -> bool:
         """Keep a new one; whether it was not there before."""
-        return self._put(self._item(submission), absent(self._clock.now()))
+        return self._table.put_if(self._item(submission), absent(self._clock.now()))
 
     def replace(self, after: StoredSubmission, before: StoredSubmission) -> bool:
         """Put ``after`` in the place of ``before`` if it still stands; whether that was so."""
-        return self._put(self._item(after), same("revision", before.revision))
+        return self._table.put_if(self._item(after), same("revision", before.revision))
 
     def of_day(self, day: date, limit: int, cursor: str | None) -> SubmissionPage:
         """Those of a day (UTC+8), newest first; raises ValueError for a broken cursor."""

@@ -117,6 +117,20 @@ class Table:
                 return
         raise UnavailableError(f"table {self.name}: keys of a BatchGetItem stay unprocessed")
 
+    def put_if(self, item: Any, condition: Any) -> bool:  # noqa: ANN401  # the client's own types
+        """Put it, and tell whether the condition held.
+
+        botocore's repetition of a call may meet what the first one did: that counts as done.
+        """
+        try:
+            self.client.put_item(TableName=self.name, Item=item, **condition)
+        except faults.ERRORS as exc:
+            fault = faults.of(exc)
+            if fault.refused is None:
+                raise self.unavailable(fault) from exc
+            return bool(fault.refused.get(0) == item)
+        return True
+
     def pause_before(self, tried: int) -> None:
         """Nothing, then 25 ms, doubled each time, give or take half: 1.2 s at most in all."""
         if tried:
